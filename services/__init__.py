@@ -1,0 +1,1 @@
+"""The four services of the ring, and the command that composes them."""

@@ -1,0 +1,1 @@
+"""Decisions become invitations, encounters and attendance."""

@@ -1,0 +1,1 @@
+"""Submissions become facts, or refusals with reasons."""

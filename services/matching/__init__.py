@@ -1,0 +1,1 @@
+"""Facts become timetables: the job that plans, and the planning core."""

@@ -1,0 +1,1 @@
+"""The door: pages, HTTP API, review of timetables, read models."""
