@@ -1,0 +1,87 @@
+"""Kafka as every service uses it: batches, acknowledged by hand, only after their transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared.inbox import Inbox
+from shared.logging import BrokerLogger
+from shared.settings import Settings
+from shared.topics import MAX_EVENT_BYTES, TOPICS, Topic, dead_letters
+
+POLL_RECORDS = 1000
+
+
+def make_broker(settings: Settings, service: str) -> KafkaBroker:
+    """Make the broker of one service. Raises MissingAddress when Kafka's is not set."""
+    return KafkaBroker(
+        settings.kafka(),
+        client_id=f"{settings.topic_prefix}{service}",
+        allow_auto_create_topics=False,
+        logger=BrokerLogger(service),
+        apply_types=False,
+    )
+
+
+async def _raw(message: Any) -> Any:
+    """Leave bodies alone: a batch may hold some that are no JSON."""
+    return message.body
+
+
+def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Sequence[Topic], inbox: Inbox) -> None:
+    """Let a service read `topics` in its consumer group; copies of the service share the partitions."""
+
+    async def take(message: KafkaMessage) -> None:
+        records = message.raw_message
+        await inbox.take(records if isinstance(records, tuple) else (records,))
+        await message.ack()
+
+    broker.subscriber(
+        *(settings.topic_prefix + topic.name for topic in topics),
+        batch=True,
+        max_records=POLL_RECORDS,
+        batch_timeout_ms=100,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=4 * MAX_EVENT_BYTES,
+        group_id=settings.topic_prefix + service,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        decoder=_raw,
+    )(take)
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Create the topics, and those of their dead letters, that Kafka does not have; returns the new names."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka())
+    await admin.start()
+    try:
+        known = set(await admin.list_topics())
+        wanted = [new for topic in TOPICS for new in _declare(topic, settings) if new.name not in known]
+        if wanted:
+            await admin.create_topics(wanted)
+        return [new.name for new in wanted]
+    finally:
+        await admin.close()
+
+
+def _declare(topic: Topic, settings: Settings) -> list[NewTopic]:
+    name = settings.topic_prefix + topic.name
+    if topic.keep is None:
+        kept = {"cleanup.policy": "compact"}
+    else:
+        kept = {"retention.ms": str(int(topic.keep.total_seconds() * 1000))}
+    return [
+        NewTopic(
+            name, topic.partitions, settings.topic_replication,
+            topic_configs={**kept, "max.message.bytes": str(MAX_EVENT_BYTES + 65_536)},
+        ),
+        NewTopic(
+            dead_letters(name), 1, settings.topic_replication,
+            topic_configs={"retention.ms": "-1", "max.message.bytes": str(2 * MAX_EVENT_BYTES)},
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,199 @@
+"""The envelope of every event: CloudEvents 1.0, Kafka binding, binary mode.
+
+The attributes travel as `ce_*` headers and the data as a JSON body, so any client can read and write them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import uuid_utils
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
+from cloudevents.core.exceptions import CloudEventValidationError
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from pydantic import ValidationError
+
+from shared.events import EVENTS
+from shared.events.data import EventData
+
+Data = TypeVar("Data")
+AnyData = TypeVar("AnyData", bound=EventData)
+Headers = list[tuple[str, bytes]]
+
+_MAX_ID = 200
+
+
+class Unreadable(Exception):
+    """A message that is no event of ours; it goes to the dead letters with this reason."""
+
+
+class WrongShape(Exception):
+    """An event of a known type whose data do not fit; `reasons` are for its sender. `event` has all but the data."""
+
+    def __init__(self, event: Event[None], reasons: list[dict[str, str]]) -> None:
+        super().__init__("; ".join(f"{reason['field']}: {reason['message']}" for reason in reasons))
+        self.event = event
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[Data]):
+    """One event: its attributes and its data. `source` and `id` together are unique for ever."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    data: Data
+    correlation_id: str
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event ready for Kafka."""
+
+    topic: str
+    key: bytes
+    headers: Headers
+    value: bytes
+
+
+def new_id() -> str:
+    """Make a UUIDv7: unique, and in the order of time."""
+    return str(uuid_utils.uuid7())
+
+
+def new_event(
+    source: str, data: AnyData, *, cause: Event[Any] | None = None, event_id: str | None = None
+) -> Event[AnyData]:
+    """Wrap data written by `source`; what caused it lends its correlation id and its trace."""
+    identity = event_id or new_id()
+    trace = cause.traceparent.split("-")[1] if cause else secrets.token_hex(16)
+    return Event(
+        id=identity,
+        source=source,
+        type=data.event_type(),
+        subject=data.subject(),
+        time=datetime.now(UTC),
+        data=data,
+        correlation_id=cause.correlation_id if cause else identity,
+        traceparent=f"00-{trace}-{secrets.token_hex(8)}-01",
+    )
+
+
+class _RawJson(JSONFormat):
+    """Leaves bodies as bytes: the data's own model reads and writes them."""
+
+    def write_data(self, data: Any, datacontenttype: str | None) -> bytes:  # noqa: ARG002 - the binding's signature
+        body: bytes = data
+        return body
+
+    def read_data(self, body: bytes, datacontenttype: str | None) -> Any:  # noqa: ARG002 - the binding's signature
+        return body
+
+
+_FORMAT = _RawJson()
+
+
+def to_message(event: Event[AnyData], prefix: str) -> Message:
+    """Write an event for Kafka; the topic and the key follow from its type."""
+    cloud_event = CloudEvent(
+        attributes={
+            "id": event.id,
+            "source": event.source,
+            "type": event.type,
+            "subject": event.subject,
+            "time": event.time,
+            "specversion": "1.0",
+            "datacontenttype": "application/json",
+            "correlationid": event.correlation_id,
+            "traceparent": event.traceparent,
+        },
+        data=event.data.model_dump_json().encode(),
+    )
+    message = to_binary(cloud_event, _FORMAT)
+    return Message(
+        topic=prefix + event.data.topic().name,
+        key=event.data.key().encode(),
+        headers=list(message.headers.items()),
+        value=message.value,
+    )
+
+
+def from_message(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Event[EventData]:
+    """Read an event of a known type.
+
+    Raises Unreadable when the envelope or the JSON cannot be read or the type is unknown, and WrongShape, with
+    reasons for the sender, when the envelope is good and the data are not.
+    """
+    cloud_event = _cloud_event(headers, value)
+    event_type = cloud_event.get_type()
+    model = EVENTS.get(event_type)
+    if model is None:
+        known = event_type.rsplit(".", 1)[0]
+        versions = [name for name in EVENTS if name.rsplit(".", 1)[0] == known]
+        hint = f"; known versions: {', '.join(versions)}" if versions else ""
+        raise Unreadable(f"unknown event type {event_type!r}{hint}")
+    event_id, subject = cloud_event.get_id(), cloud_event.get_subject() or ""
+    for name, attribute in (("ce_id", event_id), ("ce_source", cloud_event.get_source()), ("ce_subject", subject)):
+        if len(attribute) > _MAX_ID or not attribute.isprintable():
+            raise Unreadable(f"header {name} is longer than {_MAX_ID} characters or has unprintable ones")
+    traceparent = str(cloud_event.get_extension("traceparent") or "")
+    if len(traceparent.split("-")) != 4 or not traceparent.isascii():
+        traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    correlation = str(cloud_event.get_extension("correlationid") or event_id)
+
+    def event(data: Data) -> Event[Data]:
+        return Event(
+            id=event_id,
+            source=cloud_event.get_source(),
+            type=event_type,
+            subject=subject,
+            time=cloud_event.get_time() or datetime.now(UTC),
+            data=data,
+            correlation_id=correlation[:_MAX_ID],
+            traceparent=traceparent,
+        )
+
+    try:
+        return event(model.model_validate_json(value or b""))
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        if faults[0]["type"] == "json_invalid":
+            raise Unreadable(f"the body is not JSON: {faults[0]['msg']}") from error
+        reasons = [
+            {
+                "field": "/" + "/".join(str(part) for part in fault["loc"]),
+                "message": _plain(fault["msg"]),
+                "remedy": f"see the schema of {event_type}",
+            }
+            for fault in faults[:50]
+        ]
+        raise WrongShape(event(None), reasons) from error
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _cloud_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> CloudEvent:
+    try:
+        event = from_binary(KafkaMessage(headers=dict(headers), key=None, value=value or b""), _FORMAT)
+    except CloudEventValidationError as error:
+        raise Unreadable(f"the ce_* headers are not those of a CloudEvent: {_first(error)}") from error
+    except (UnicodeDecodeError, ValueError, OverflowError) as error:
+        raise Unreadable(f"the ce_* headers cannot be read: {error}") from error
+    if not isinstance(event, CloudEvent) or event.get_specversion() != "1.0":
+        raise Unreadable("ce_specversion must be 1.0")
+    return event
+
+
+def _first(error: CloudEventValidationError) -> str:
+    return "; ".join(str(fault) for faults in error.errors.values() for fault in faults)[:500]

@@ -1,0 +1,65 @@
+"""Structured logs: dotted facts with ids and counts, never a person's data."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+
+def configure_logging(level: str = "INFO", style: str = "json") -> None:
+    """Send the product's and its libraries' logs to standard error, one event a line."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+
+
+def get_logger(**bound: Any) -> FilteringBoundLogger:
+    """Logger with some values bound, such as `service="intake"`."""
+    logger: FilteringBoundLogger = structlog.get_logger(**bound)
+    return logger
+
+
+class BrokerLogger:
+    """What FastStream logs, as structlog events."""
+
+    def __init__(self, service: str) -> None:
+        self._logger = get_logger(service=service)
+
+    def log(
+        self,
+        level: int,
+        msg: object,
+        /,
+        *,
+        exc_info: Any = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take one of FastStream's log lines; its "Received" and "Processed" chatter is only for debugging."""
+        quiet = level <= logging.INFO
+        self._logger.log(
+            logging.DEBUG if quiet else level, "broker.said", said=str(msg), exc_info=exc_info, **dict(extra or {})
+        )

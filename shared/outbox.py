@@ -1,0 +1,155 @@
+"""The outbox: events leave in the transaction that made them true, and a relay sends them in order.
+
+The relay claims a batch, sends it and deletes it. A crash in between sends some twice; readers' inboxes drop those.
+One copy of a service relays at a time (an advisory lock of the transaction), so that order is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy import BigInteger, Column, Identity, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shared.database import Database
+from shared.envelope import Event, Headers, Message, to_message
+from shared.logging import get_logger
+from shared.topics import MAX_EVENT_BYTES
+
+RELAY_BATCH = 2000
+_RELAY_LOCK = 7012
+_IDLE_SECONDS = 0.5
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """Declare the outbox in a service's metadata; the service's search path tells whose it is."""
+    return Table(
+        "outbox",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("topic", Text, nullable=False),
+        Column("key", LargeBinary, nullable=False),
+        Column("headers", LargeBinary, nullable=False),
+        Column("value", LargeBinary, nullable=False),
+    )
+
+
+_INSERT = text(
+    "INSERT INTO outbox (topic, key, headers, value) "
+    "SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:keys AS bytea[]), CAST(:headers AS bytea[]), CAST(:values AS bytea[]))"
+)
+
+
+async def send(session: AsyncSession, events: Iterable[Event[Any]], prefix: str) -> None:
+    """Put events into the outbox of the session's transaction, in their order."""
+    await put(session, [to_message(event, prefix) for event in events])
+
+
+async def put(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """Put ready messages into the outbox of the session's transaction, in their order."""
+    if not messages:
+        return
+    connection = await session.connection()
+    await connection.execute(
+        _INSERT,
+        {
+            "topics": [message.topic for message in messages],
+            "keys": [message.key for message in messages],
+            "headers": [_dump(message.headers) for message in messages],
+            "values": [message.value for message in messages],
+        },
+    )
+
+
+def _dump(headers: Headers) -> bytes:
+    return json.dumps([[name, value.decode("latin-1")] for name, value in headers]).encode()
+
+
+def _load(headers: bytes) -> Headers:
+    return [(name, value.encode("latin-1")) for name, value in json.loads(headers)]
+
+
+class Relay:
+    """Sends what lies in one service's outbox, until it is stopped."""
+
+    def __init__(self, database: Database, bootstrap: str, service: str) -> None:
+        self._database = database
+        self._bootstrap = bootstrap
+        self._log = get_logger(service=service)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def nudge(self) -> None:
+        """Say that something was put into the outbox, so that it leaves at once."""
+        self._wake.set()
+
+    async def start(self) -> None:
+        """Connect to Kafka and begin."""
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            enable_idempotence=True,
+            linger_ms=2,
+            max_batch_size=262_144,
+            max_request_size=2 * MAX_EVENT_BYTES,
+        )
+        await self._producer.start()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Send what is there, then stop."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self._producer.stop()
+
+    async def _run(self) -> None:
+        pause = _IDLE_SECONDS
+        while True:
+            try:
+                sent = await self.relay_batch()
+                pause = _IDLE_SECONDS
+            except (DBAPIError, KafkaError, OSError) as error:
+                self._log.warning("outbox.relay.failed", error=type(error).__name__, again_in_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 10)
+                continue
+            if sent == 0:
+                try:
+                    await asyncio.wait_for(self._wake.wait(), pause)
+                except TimeoutError:
+                    continue
+                finally:
+                    self._wake.clear()
+
+    async def relay_batch(self) -> int:
+        """Send the oldest messages, in order, and delete them; 0 when there are none or another copy is at it."""
+        async with self._database.transaction() as session:
+            connection = await session.connection()
+            if not await connection.scalar(
+                text("SELECT pg_try_advisory_xact_lock(:lock, CAST(hashtext(current_schema()) AS int))"),
+                {"lock": _RELAY_LOCK},
+            ):
+                return 0
+            rows = (
+                await connection.execute(
+                    text("SELECT id, topic, key, headers, value FROM outbox ORDER BY id LIMIT :batch"),
+                    {"batch": RELAY_BATCH},
+                )
+            ).all()
+            if not rows:
+                return 0
+            sent = [
+                await self._producer.send(row.topic, row.value, key=row.key, headers=_load(row.headers)) for row in rows
+            ]
+            await asyncio.gather(*sent)
+            await connection.execute(
+                text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))"), {"ids": [row.id for row in rows]}
+            )
+        return len(rows)
