@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from haversine import haversine
-
+from services.matching.planning.geometry import km
 from services.matching.planning.model import Employer, Meaningful, Mode, Offer, Pledge, Policy, School, Window
 from services.matching.planning.scenario.area import EmployerParty
 from services.matching.planning.scenario.draw import Draw
@@ -83,7 +82,7 @@ def make_pledges(supply: Supply, schools: Sequence[School], policy: Policy, corn
 def _first(employer: Employer, schools: Sequence[School], policy: Policy) -> list[str]:
     """Name up to four schools to be served first: the nearest disadvantaged ones, or else the nearest of all."""
     poor = [school for school in schools if school.fsm_share >= policy.disadvantaged_from]
-    near = sorted(poor or schools, key=lambda school: (round(haversine(employer.position, school.position)), school.id))
+    near = sorted(poor or schools, key=lambda school: (round(km(employer.position, school.position)), school.id))
     return [school.id for school in near[:4]]
 
 
