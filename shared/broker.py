@@ -34,7 +34,7 @@ async def _raw(message: Any) -> Any:
 
 
 def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Sequence[Topic], inbox: Inbox) -> None:
-    """Let a service read `topics` in its consumer group; copies of the service share the partitions."""
+    """Let a service read `topics` in a consumer group of its own; copies of the service share the partitions."""
 
     async def take(message: KafkaMessage) -> None:
         records = message.raw_message
@@ -48,7 +48,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Seq
         batch_timeout_ms=100,
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=4 * MAX_EVENT_BYTES,
-        group_id=settings.topic_prefix + service,
+        group_id=f"{settings.topic_prefix}{service}.{'+'.join(topic.name for topic in topics)}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         decoder=_raw,

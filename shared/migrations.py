@@ -49,7 +49,7 @@ def upgrade(connection: Connection, service: str, folder: Path) -> None:
     with EnvironmentContext(
         Config(),
         steps,
-        fn=lambda revision, _context: steps._upgrade_revs("head", revision),  # noqa: SLF001 - as alembic.command.upgrade does
+        fn=lambda revision, _context: steps._upgrade_revs("head", revision),
     ) as environment:
         environment.configure(connection=connection, version_table_schema=service)
         environment.run_migrations()
@@ -65,16 +65,14 @@ def write_step(connection: Connection, service: str, metadata: MetaData, folder:
     """Write the next step from what the models say and the tables lack; somebody then reads and edits it."""
     connection.execute(text(f"SET LOCAL search_path = {service}"))
     operations = produce_migrations(_context(connection, service), metadata)
-    assert operations.upgrade_ops is not None
-    assert operations.downgrade_ops is not None
     steps = _steps(folder)
     down = steps.get_current_head()
     revision = f"{int(down or 0) + 1:04d}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{revision}_{message.lower().replace(' ', '_')}.py"
     body = {"message": message, "revision": revision, "down_revision": down}
-    forward = render_python_code(operations.upgrade_ops).replace("\n", "\n    ")
-    back = render_python_code(operations.downgrade_ops).replace("\n", "\n    ")
+    forward = render_python_code(operations.upgrade_ops_list[0]).replace("\n", "\n    ")
+    back = render_python_code(operations.downgrade_ops_list[0]).replace("\n", "\n    ")
     path.write_text(_STEP.format(**body, upgrade=forward, downgrade=back))
     return path
 

@@ -37,7 +37,7 @@ class Wiring:
 
 @asynccontextmanager
 async def running_service(settings: Settings, service: str, reads: Sequence[Reads]) -> AsyncIterator[Wiring]:
-    """Run a service until the block ends; each entry of `reads` is a consumer of its own, in one group."""
+    """Run a service until the block ends; each entry of `reads` is a consumer and a group of its own."""
     log = get_logger(service=service)
     async with AsyncExitStack() as stack:
         database = service_database(settings, service)
