@@ -1,0 +1,124 @@
+"""Sends the mail that is due: over SMTP, or printed into the mailbox folder where no server is set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from sqlalchemy import func
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.confirmations.invitation import mail
+from services.confirmations.tables import Mail, Party
+from services.confirmations.telling import NEWS
+from shared.database import Database
+from shared.events.encounters import EncounterTold
+from shared.logging import get_logger
+from shared.settings import Settings
+
+Send = Callable[[EmailMessage], Awaitable[None]]
+
+_BATCH = 100
+_IDLE_SECONDS = 1.0
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(hours=1)
+_SENDER_LOCK = 7015
+
+
+def smtp(url: str) -> Send:
+    """Send by an SMTP server: smtp:// starts TLS where the server offers it, smtps:// is TLS from the first byte."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "smtps"
+
+    async def send(message: EmailMessage) -> None:
+        await aiosmtplib.send(
+            message,
+            hostname=parts.hostname,
+            port=parts.port or (465 if secure else 25),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            use_tls=secure,
+            timeout=30,
+        )
+
+    return send
+
+
+def mailbox(folder: Path) -> Send:
+    """Print each message into a folder, as the file that a mail program opens; the same message replaces itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    async def send(message: EmailMessage) -> None:
+        name = message["Message-ID"].strip("<>").split("@")[0].replace("/", "_")
+        await asyncio.to_thread((folder / f"{name}.eml").write_bytes, message.as_bytes())
+
+    return send
+
+
+class MailSender:
+    """Sends what is due until it is stopped; of several copies one at a time, so that updates keep their order."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._organiser = settings.mail_from
+        self._portal_url = settings.portal_url
+        self._send = smtp(settings.smtp_url) if settings.smtp_url else mailbox(settings.mailbox())
+        self._log = get_logger(service="confirmations")
+
+    async def run(self) -> None:
+        """Send for ever; an error of the database is waited out."""
+        while True:
+            try:
+                handled = await self.send_due()
+            except (DBAPIError, OSError) as error:
+                self._log.warning("confirmations.mail.waiting", error=type(error).__name__)
+                handled = 0
+            if handled == 0:
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def send_due(self) -> int:
+        """Send the oldest messages that are due; returns how many were dealt with."""
+        async with self._database.transaction() as session:
+            if not await session.scalar(select(func.pg_try_advisory_xact_lock(_SENDER_LOCK))):
+                return 0
+            due = (
+                await session.exec(
+                    select(Mail)
+                    .where(col(Mail.status) == "due", col(Mail.next_try) <= datetime.now(UTC))
+                    .order_by(col(Mail.id))
+                    .limit(_BATCH)
+                )
+            ).all()
+            addresses = await _addresses(session)
+            for one in due:
+                told = NEWS[one.news].model_validate(one.data)
+                await self._deal_with(one, told, addresses.get((told.party_kind, told.party)))
+        return len(due)
+
+    async def _deal_with(self, one: Mail, told: EncounterTold, address: str | None) -> None:
+        if address is None:
+            one.status = "no-address"
+            self._log.warning("confirmations.mail.no_address", party_kind=told.party_kind, party=told.party)
+            return
+        try:
+            await self._send(mail(one.news, told, self._organiser, address, self._portal_url))
+            one.status = "sent"
+        except (aiosmtplib.SMTPException, OSError) as error:
+            one.attempts += 1
+            pause = min(_FIRST_PAUSE * 2 ** (one.attempts - 1), _LONGEST_PAUSE)
+            one.next_try = datetime.now(UTC) + pause
+            self._log.warning(
+                "confirmations.mail.failed", attempts=one.attempts, error=type(error).__name__, again_in=str(pause)
+            )
+
+
+async def _addresses(session: AsyncSession) -> dict[tuple[str, str], str]:
+    parties = await session.exec(select(Party))
+    return {(party.kind, party.id): party.data["email"] for party in parties if party.data.get("email")}
