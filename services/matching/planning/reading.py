@@ -1,0 +1,78 @@
+"""Reads the two planning files; what is wrong with one is told all at once by `InvalidFile`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.matching.planning.clock import Clock
+from services.matching.planning.faults import Fault, Faults, InvalidFile
+from services.matching.planning.model import Problem, Timetable
+from services.matching.planning.reading_problem import ProblemReader
+from services.matching.planning.reading_timetable import timetable_of
+from services.matching.planning.references import check_pinned, check_references
+from services.matching.planning.strict_json import LIMIT_BYTES, canonical_sha256, load_json
+
+__all__ = [
+    "LIMIT_BYTES",
+    "Fault",
+    "InvalidFile",
+    "ProblemFile",
+    "problem_file_from_json",
+    "problem_from_json",
+    "read_problem",
+    "read_timetable",
+    "timetable_from_json",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFile:
+    """A valid problem, the hash that timetables name it by, and its JSON as it was written (unknown fields included)."""
+
+    problem: Problem
+    sha256: str
+    raw: dict[str, Any] = field(repr=False)
+
+
+def read_problem(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> ProblemFile:
+    """Read a problem from a `.json` or `.json.gz` file, or from the bytes of one.
+
+    Raises `InvalidFile` with up to 50 faults, each with its JSON pointer and a remedy. At most `limit_bytes` are read
+    or unpacked.
+    """
+    return problem_file_from_json(load_json(source, limit_bytes=limit_bytes))
+
+
+def problem_file_from_json(tree: Any) -> ProblemFile:
+    """Make a problem file of a JSON tree (as of `writing.problem_to_json`); raises `InvalidFile`."""
+    problem = problem_from_json(tree)
+    return ProblemFile(problem, canonical_sha256(tree), tree)
+
+
+def problem_from_json(tree: Any) -> Problem:
+    """Make a problem of a JSON tree; raises `InvalidFile` with everything that is wrong."""
+    faults = Faults()
+    problem = ProblemReader(tree, faults).read()
+    check_references(problem, faults)
+    faults.refuse_if_any()
+    check_pinned(problem, faults)
+    faults.refuse_if_any()
+    return problem
+
+
+def read_timetable(source: Path | bytes, *, time_zone: str | None = None, limit_bytes: int = LIMIT_BYTES) -> Timetable:
+    """Read a timetable from a `.json` or `.json.gz` file, or from the bytes of one.
+
+    `time_zone` is the hub's: with it, starts that its clocks skip or show twice are refused. Raises `InvalidFile`.
+    """
+    return timetable_from_json(load_json(source, limit_bytes=limit_bytes), time_zone=time_zone)
+
+
+def timetable_from_json(tree: Any, *, time_zone: str | None = None) -> Timetable:
+    """Make a timetable of a JSON tree; raises `InvalidFile` with everything that is wrong."""
+    faults = Faults()
+    timetable = timetable_of(tree, Clock(time_zone or "UTC"), faults)
+    faults.refuse_if_any()
+    return timetable
