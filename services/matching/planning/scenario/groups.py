@@ -35,11 +35,7 @@ def make_school_year(party: SchoolParty, days: Sequence[date], draw: Draw) -> Sc
     """Draw a school's bell times, closures and exams, and the groups and calendars that follow from them."""
     profile = _profile(party, days, draw)
     open_days = [day for day in days if day not in profile.closures]
-    careers = sorted(
-        draw.pick([day for day in week if day not in profile.closures] or week[:1])
-        for week in draw.some(careers_weeks(days), draw.between(2, 4))
-    )
-    careers = [day for day in careers if day not in profile.closures]
+    careers = [draw.pick(week) for week in draw.some(careers_weeks(open_days), draw.between(2, 4))]
     together = draw.pick(_slots(profile.bell, party.special)) if draw.chance(0.35) else None
     groups: list[Group] = []
     calendars: dict[str, tuple[Window, ...]] = {}
@@ -132,7 +128,7 @@ def _year_calendars(
     whole_day = [day for day in draw.some(careers, draw.between(0, 2)) if day in seen]
     if whole_day:
         lunch = [(bell[0][0], bell[-2][1]), (bell[-1][0], bell[-1][1])]
-        parts = [(bell[0][0], bell[-1][1])] if draw.chance(0.4) else lunch
+        parts = [(bell[0][0], bell[-1][1])] if draw.chance(0.6) else lunch
         windows = tuple(window(day, *part) for day in sorted(whole_day) for part in parts)
         found.append(("", windows, f"{party.urn}:Y{year}-careers-day"))
     return [(band, windows, name) for band, windows, name in found if windows]

@@ -125,11 +125,16 @@ def _offer(employer: Employer, number: int, scale: float, draw: Draw) -> Offer:
 
 
 def _windows(offer: Offer, days: Sequence[date], draw: Draw) -> tuple[Window, ...]:
-    """Draw when an offer stands: a weekday over some weeks, single days, or any day of two or three weeks."""
+    """Draw when an offer stands: a weekday over some weeks, single days, or any day of two or three weeks.
+
+    Visits need more time than a lesson, so they stand in the weeks in which schools have their careers days.
+    """
     length = offer.duration_minutes
-    part = ALL_DAY if length > 120 else draw.pick((MORNING, MORNING, AFTERNOON, ALL_DAY))
+    part = ALL_DAY if offer.mode == "workplace" or length > 120 else draw.pick((MORNING, MORNING, AFTERNOON, ALL_DAY))
     form = draw.weighted((("weekday", 55), ("days", 25), ("any", 20)))
-    if form == "weekday":
+    if offer.mode == "workplace":
+        chosen = [day for week in draw.some(careers_weeks(days), draw.between(2, 4)) for day in week]
+    elif form == "weekday":
         weekday, run = draw.between(0, 4), draw.between(5, 12)
         dates = [day for day in days if day.weekday() == weekday]
         first = draw.between(0, max(0, len(dates) - run))
@@ -150,7 +155,7 @@ def _seats(offers: Sequence[Offer]) -> int:
 
 
 def _fit(offers: list[Offer], seats: int, draw: Draw) -> list[Offer]:
-    """Add or take away sessions here and there until there are at least `seats` seats and no session is idle."""
+    """Add or take away sessions here and there, then shrink rooms, until there are about `seats` seats in all."""
     order = draw.shuffled(range(len(offers)))
     total = _seats(offers)
     at = 0
@@ -165,6 +170,8 @@ def _fit(offers: list[Offer], seats: int, draw: Draw) -> list[Offer]:
         if spare > 0:
             offers[place] = replace(offer, max_sessions=offer.max_sessions - spare)
             total -= spare * offer.seats
+    if total > 1.02 * seats:
+        return [replace(offer, seats=max(min(30, offer.seats), offer.seats * seats // total)) for offer in offers]
     return offers
 
 
