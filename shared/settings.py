@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 class Settings(BaseSettings):
     """Settings of one process; each field is read from the environment variable of the same name in capitals."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", validate_by_name=True, validate_by_alias=True)
 
     kafka_bootstrap_servers: str | None = Field(
         default=None, description="Kafka's addresses, host:port with commas. Unset: the product starts its own Kafka."
@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     )
     topic_prefix: str = Field(default="encounters.", description="Goes before every topic and consumer group.")
     topic_replication: int = Field(default=1, ge=1, description="Copies of each topic that Kafka keeps.")
-    state_dir: Path = Field(default=Path(".state"), description="Where the embedded form keeps all its data.")
+    state_dir: Path = Field(
+        default=Path(".state"),
+        validation_alias="ENCOUNTERS_STATE_DIR",
+        description="Where the embedded form keeps all its data.",
+    )
     portal_host: str = Field(default="127.0.0.1", description="Address that the portal listens on.")
     portal_port: int = Field(default=8700, ge=0, le=65535, description="Port of the portal; 0 takes a free one.")
     portal_url: str = Field(default="http://127.0.0.1:8700", description="The portal's address as people know it.")

@@ -1,0 +1,150 @@
+"""The ring of services: one by itself, or all four beside their Kafka and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from services.command import embedded
+from services.command.embedded.children import Child, ChildFailed
+from services.command.migrate import migrate
+from shared.database import SERVICES
+from shared.logging import configure_logging, get_logger
+from shared.settings import Settings
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+_WATCH_SECONDS = 0.5
+_RESTART_SECONDS = 1.0
+
+
+async def run_service(settings: Settings, service: str) -> None:
+    """Run one service until SIGINT or SIGTERM, then let it finish what it has in hand."""
+    configure_logging(settings.log_level, settings.log_format)
+    running: Callable[[Settings], AbstractAsyncContextManager[Any]] = import_module(f"services.{service}.app").running
+    stop = stop_on_signals()
+    async with running(settings):
+        await stop.wait()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Give an event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sent, stop.set)
+    return stop
+
+
+@asynccontextmanager
+async def running_ring(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Settings]:
+    """Run the whole product until the block ends: what has no address is started, tables and topics brought up to date.
+
+    Yields the settings with all addresses. A service that dies is started again. Raises AlreadyRunning, ChildFailed.
+    """
+    say("starting Kafka and PostgreSQL")
+    async with embedded.start(
+        settings.state_dir, kafka_bootstrap=settings.kafka_bootstrap_servers, database_url=settings.database_url
+    ) as addresses:
+        ready = settings.model_copy(
+            update={
+                "kafka_bootstrap_servers": addresses.kafka_bootstrap,
+                "database_url": addresses.database_url,
+                "session_secret": settings.session_secret or _kept_secret(settings.state_dir),
+            }
+        )
+        say("bringing tables and topics up to date")
+        await migrate(ready)
+        say("starting the services")
+        async with running_copies(ready, SERVICES):
+            await wait_until_healthy(ready)
+            yield ready
+
+
+@asynccontextmanager
+async def running_copies(settings: Settings, services: Sequence[str]) -> AsyncIterator[list[Child]]:
+    """Run each named service as a process of its own until the block ends; one that dies is started again."""
+    copies = [Child(service, settings.state_dir.absolute() / "logs" / f"{service}.log") for service in services]
+    for copy in copies:
+        start_copy(copy, settings)
+    watch = asyncio.create_task(_keep_alive(copies, settings))
+    try:
+        yield copies
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await asyncio.gather(*(copy.stop((signal.SIGTERM, _STOP_SECONDS)) for copy in copies))
+
+
+def start_copy(copy: Child, settings: Settings) -> None:
+    """Start one service's process with these settings in its environment."""
+    copy.spawn(
+        [sys.executable, "-m", "services.command.app", "run", copy.name],
+        folder=Path.cwd(),
+        on_parent_death=signal.SIGTERM,
+        environment=environment_of(settings),
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Write settings as the environment variables that another process reads them from."""
+    variables = {}
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            variables[str(field.validation_alias or name.upper())] = str(plain)
+    return variables
+
+
+async def _keep_alive(copies: Sequence[Child], settings: Settings) -> None:
+    log = get_logger(service="command")
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        for copy in copies:
+            if copy.has_ended():
+                log.warning("ring.service.restarted", name=copy.name, log=str(copy.log))
+                await asyncio.sleep(_RESTART_SECONDS)
+                start_copy(copy, settings)
+
+
+async def wait_until_healthy(settings: Settings) -> None:
+    """Wait until the portal says that it, the database and Kafka answer; raises ChildFailed after a minute."""
+    deadline = time.monotonic() + _START_SECONDS
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() < deadline:
+            try:
+                answer = await client.get(f"{local_portal(settings)}/health", timeout=2)
+                if answer.is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+    log = settings.state_dir.absolute() / "logs" / "portal.log"
+    raise ChildFailed("portal", f"did not answer within {_START_SECONDS:.0f} seconds", log)
+
+
+def local_portal(settings: Settings) -> str:
+    """Give the portal's address on this machine."""
+    return f"http://{settings.portal_host}:{settings.portal_port}"
+
+
+def _kept_secret(state_dir: Path) -> SecretStr:
+    """Keep the secret that signs sign-in cookies, so that a restart signs nobody out."""
+    path = state_dir / "session_secret"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return SecretStr(path.read_text())
