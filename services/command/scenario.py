@@ -91,7 +91,7 @@ def _seats(text: str) -> Decimal:
         seats = Decimal(text)
     except InvalidOperation:
         seats = Decimal(0)
-    if not Decimal("0.01") <= seats <= 10:
+    if not (seats.is_finite() and Decimal("0.01") <= seats <= 10):
         raise ValueError(f"--seats {text}: write a multiple of the students from 0.01 to 10, e.g. 1.05")
     return seats
 
