@@ -33,12 +33,17 @@ class Unreadable(Exception):
 
 
 class WrongShape(Exception):
-    """An event of a known type whose data do not fit; `reasons` are for its sender. `event` has all but the data."""
+    """An event of a known type whose data do not fit; `reasons` are for its sender.
 
-    def __init__(self, event: Event[None], reasons: list[dict[str, str]]) -> None:
+    `event` has all but the data, `body` is what was sent, and `key` is the Kafka key where the reader knows it.
+    """
+
+    def __init__(self, event: Event[None], reasons: list[dict[str, str]], body: bytes = b"") -> None:
         super().__init__("; ".join(f"{reason['field']}: {reason['message']}" for reason in reasons))
         self.event = event
         self.reasons = reasons
+        self.body = body
+        self.key = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def from_message(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> E
             }
             for fault in faults[:50]
         ]
-        raise WrongShape(event(None), reasons) from error
+        raise WrongShape(event(None), reasons, value or b"") from error
 
 
 def _plain(message: str) -> str:

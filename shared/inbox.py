@@ -163,7 +163,11 @@ def read(record: Record, max_bytes: int = MAX_EVENT_BYTES) -> Event[Any]:
     """Read one record. Raises Unreadable or WrongShape as `from_message` does, and Unreadable when it is too large."""
     if record.value is not None and len(record.value) > max_bytes:
         raise Unreadable(f"the body has {len(record.value)} bytes; at most {max_bytes} are read: send it in parts")
-    return from_message(record.headers, record.value)
+    try:
+        return from_message(record.headers, record.value)
+    except WrongShape as error:
+        error.key = (record.key or b"").decode("utf-8", "replace")
+        raise
 
 
 _MARK = text(

@@ -7,14 +7,16 @@ from pathlib import Path
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations.ops import DowngradeOps, UpgradeOps
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
+_AUTO = "sqlmodel.sql.sqltypes.AutoString()"
 _STEP = '''"""{message}."""
 
 import sqlalchemy as sa
-import sqlmodel
+
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
@@ -23,7 +25,7 @@ down_revision = {down_revision!r}
 branch_labels = None
 depends_on = None
 
-__all__ = ["downgrade", "op", "postgresql", "sa", "sqlmodel", "upgrade"]
+__all__ = ["downgrade", "op", "postgresql", "sa", "upgrade"]
 
 
 def upgrade() -> None:
@@ -71,10 +73,14 @@ def write_step(connection: Connection, service: str, metadata: MetaData, folder:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{revision}_{message.lower().replace(' ', '_')}.py"
     body = {"message": message, "revision": revision, "down_revision": down}
-    forward = render_python_code(operations.upgrade_ops_list[0]).replace("\n", "\n    ")
-    back = render_python_code(operations.downgrade_ops_list[0]).replace("\n", "\n    ")
+    forward, back = _code(operations.upgrade_ops_list[0]), _code(operations.downgrade_ops_list[0])
     path.write_text(_STEP.format(**body, upgrade=forward, downgrade=back))
     return path
+
+
+def _code(operations: UpgradeOps | DowngradeOps) -> str:
+    lines = [line for line in render_python_code(operations).splitlines() if not line.lstrip().startswith("# ###")]
+    return "\n".join(lines).strip().replace("astext_type=Text()", "astext_type=sa.Text()").replace(_AUTO, "sa.String()") or "pass"
 
 
 def _context(connection: Connection, service: str) -> MigrationContext:

@@ -6,7 +6,7 @@ content changes nothing, a lower one is refused as late.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -21,6 +21,7 @@ from shared.events.fields import (
     Id,
     Meaningful,
     Mode,
+    Part,
     Postcode,
     Sector,
     Text,
@@ -33,6 +34,24 @@ from shared.events.policy import HubPolicy
 from shared.topics import SUBMISSIONS, Topic
 
 
+class Batch(Part):
+    """The bulk file that a submission is a row of; `take` "all" means: all of its rows become facts, or none does.
+
+    `id` is chosen by the sender, new for each sending; `row` counts from 1 to `rows`.
+    """
+
+    id: Id
+    row: Annotated[int, Field(ge=1, strict=True)]
+    rows: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+    take: Literal["good", "all"] = "good"
+
+    @model_validator(mode="after")
+    def _row_within(self) -> Batch:
+        if self.row > self.rows:
+            raise ValueError(f"row {self.row} is beyond the {self.rows} rows of the batch: count rows from 1")
+        return self
+
+
 class Submission(EventData):
     """Something a person or machine submits; fields that it doesn't know are refused, so that no typing error is lost."""
 
@@ -40,6 +59,7 @@ class Submission(EventData):
     TOPIC: ClassVar[Topic] = SUBMISSIONS
 
     version: Version = 1
+    batch: Batch | None = None
 
     def organisation(self) -> str:
         """Hub, school or employer that it is submitted for, as `kind:id`; only that party may submit it."""
