@@ -80,7 +80,10 @@ def write_step(connection: Connection, service: str, metadata: MetaData, folder:
 
 def _code(operations: UpgradeOps | DowngradeOps) -> str:
     lines = [line for line in render_python_code(operations).splitlines() if not line.lstrip().startswith("# ###")]
-    return "\n".join(lines).strip().replace("astext_type=Text()", "astext_type=sa.Text()").replace(_AUTO, "sa.String()") or "pass"
+    return (
+        "\n".join(lines).strip().replace("astext_type=Text()", "astext_type=sa.Text()").replace(_AUTO, "sa.String()")
+        or "pass"
+    )
 
 
 def _context(connection: Connection, service: str) -> MigrationContext:
