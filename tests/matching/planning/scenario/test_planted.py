@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.matching.planning.checker import check_sessions
 from services.matching.planning.reading import problem_from_json
 from services.matching.planning.scenario.planted import Planted, planted_problem
 from services.matching.planning.writing import problem_to_json
@@ -12,6 +13,10 @@ from services.matching.planning.writing import problem_to_json
 @pytest.fixture(scope="module", params=[(12, 1), (14, 3), (30, 2)])
 def planted(request: pytest.FixtureRequest) -> Planted:
     return planted_problem(*request.param)
+
+
+def test_the_hidden_timetable_breaks_no_rule(planted: Planted) -> None:
+    assert check_sessions(planted.problem, planted.sessions) == []
 
 
 def test_every_student_is_covered_once(planted: Planted) -> None:
