@@ -111,7 +111,10 @@ def _area(
     years = [make_school_year(party, days, Draw("school", seed, party.urn)) for party in schools]
     groups = [group for year in years for group in year.groups]
     wanted = int(seats * sum(group.size for group in groups))
-    supply = make_supply(employers, days, wanted, policy, Draw("offers", seed))
+    seen = [
+        (year.school, sorted({window for windows in year.calendars.values() for window in windows})) for year in years
+    ]
+    supply = make_supply(employers, seen, days, wanted, policy, Draw("offers", seed))
     calendars = {name: windows for year in years for name, windows in year.calendars.items()} | supply.calendars
     problem = Problem(
         hub=hub,

@@ -8,7 +8,17 @@ from datetime import date
 from decimal import Decimal
 
 from services.matching.planning.geometry import km
-from services.matching.planning.model import Employer, Meaningful, Mode, Offer, Pledge, Policy, School, Window
+from services.matching.planning.model import (
+    MINUTES_A_DAY,
+    Employer,
+    Meaningful,
+    Mode,
+    Offer,
+    Pledge,
+    Policy,
+    School,
+    Window,
+)
 from services.matching.planning.scenario.area import EmployerParty
 from services.matching.planning.scenario.draw import Draw
 from services.matching.planning.scenario.groups import ADJUSTMENTS
@@ -17,6 +27,7 @@ from services.matching.planning.scenario.terms import careers_weeks, weeks, wind
 SEATS_AN_OFFER = 380  # what one offer has on average, all its sessions together, by the kinds below
 MORNING, AFTERNOON, ALL_DAY = (8 * 60 + 45, 12 * 60 + 15), (12 * 60 + 30, 15 * 60 + 30), (8 * 60 + 45, 15 * 60 + 30)
 MOST_OFFERS = 4
+VISIT_REACH_KM = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +60,17 @@ class Supply:
 
 
 def make_supply(
-    parties: Sequence[EmployerParty], days: Sequence[date], seats: int, policy: Policy, draw: Draw
+    parties: Sequence[EmployerParty],
+    schools: Sequence[tuple[School, Sequence[Window]]],
+    days: Sequence[date],
+    seats: int,
+    policy: Policy,
+    draw: Draw,
 ) -> Supply:
-    """Draw offers, at least one for each employer, until their sessions together have about `seats` seats."""
+    """Draw offers, at least one for each employer, until their sessions together have about `seats` seats.
+
+    `schools` come with the windows of all their groups: employers look at what schools near them ask for.
+    """
     scale = seats / (SEATS_AN_OFFER * max(1, len(parties)))
     offers: list[Offer] = []
     calendars: dict[str, tuple[Window, ...]] = {}
@@ -62,7 +81,7 @@ def make_supply(
                 break
             offer = _offer(employers[party.id], number, min(1.0, scale), draw)
             offers.append(offer)
-            calendars[offer.id] = _windows(offer, days, draw)
+            calendars[offer.id] = _suitable_windows(offer, employers[party.id], schools, days, draw)
     offers = _fit(offers, seats, draw)
     return Supply(tuple(_limited(employers, offers, draw)), tuple(sorted(offers, key=_id)), calendars, ())
 
@@ -122,6 +141,34 @@ def _offer(employer: Employer, number: int, scale: float, draw: Draw) -> Offer:
             reflection=draw.chance(0.8),
         ),
     )
+
+
+def _suitable_windows(
+    offer: Offer,
+    employer: Employer,
+    schools: Sequence[tuple[School, Sequence[Window]]],
+    days: Sequence[date],
+    draw: Draw,
+) -> tuple[Window, ...]:
+    """Draw windows, and once more where they hold fewer meetings with schools in reach than the offer has sessions."""
+    reach = employer.radius_km if offer.mode == "in_school" else Decimal(VISIT_REACH_KM)
+    seen: dict[int, list[Window]] = {}
+    for school, windows in schools:
+        if offer.mode == "virtual" or km(employer.position, school.position) <= reach:
+            for each in windows:
+                seen.setdefault(each.start // MINUTES_A_DAY, []).append(each)
+
+    def meetings(windows: Sequence[Window]) -> int:
+        return sum(
+            min(mine.end, theirs.end) - max(mine.start, theirs.start) >= offer.duration_minutes
+            for mine in windows
+            for theirs in seen.get(mine.start // MINUTES_A_DAY, ())
+        )
+
+    first = _windows(offer, days, draw)
+    if meetings(first) >= offer.max_sessions:
+        return first
+    return max(first, _windows(offer, days, draw), key=meetings)
 
 
 def _windows(offer: Offer, days: Sequence[date], draw: Draw) -> tuple[Window, ...]:

@@ -17,7 +17,7 @@ from services.matching.planning.scenario import Absence, Area, fictional_area
 from services.matching.planning.scenario.terms import academic_year, day_of, school_days
 from services.matching.planning.writing import canonical_sha256, problem_to_json, write_json
 
-KNOWN = "a2e12a90519842af6bd6ec4b29f7af00d694707abeddbe5ba9e7a48d56fa138a"
+KNOWN = "330bdaac57ba66fdce8c5eb420fb09cc86bf0c547b6b599f76d9963f265c02a4"
 
 
 @pytest.fixture(scope="module", params=[1, 2, 7])
