@@ -111,11 +111,13 @@ def _area(
     years = [make_school_year(party, days, Draw("school", seed, party.urn)) for party in schools]
     groups = [group for year in years for group in year.groups]
     wanted = int(seats * sum(group.size for group in groups))
-    seen = [
+    shown = [
         (year.school, sorted({window for windows in year.calendars.values() for window in windows})) for year in years
     ]
-    supply = make_supply(employers, seen, days, wanted, policy, Draw("offers", seed))
-    calendars = {name: windows for year in years for name, windows in year.calendars.items()} | supply.calendars
+    supply = make_supply(employers, shown, days, wanted, policy, Draw("offers", seed))
+    used = {name for group in groups for name in group.calendars}
+    shown = {name: windows for year in years for name, windows in year.calendars.items() if name in used}
+    calendars = shown | supply.calendars
     problem = Problem(
         hub=hub,
         academic_year=academic_year(terms),

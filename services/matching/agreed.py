@@ -1,0 +1,83 @@
+"""A session that people know as an encounter: proposed, pinned, returned or in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from services.matching.planning.clock import Clock, local_time
+from services.matching.planning.model import Attendance, Minute, Session
+from services.matching.planning.writing import session_to_json
+from shared.events.encounters import EncounterTold
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A session whose id is its encounter's, and its end."""
+
+    session: Session
+    end: Minute
+
+    @property
+    def encounter(self) -> str:
+        """The encounter's id."""
+        return self.session.id
+
+    @property
+    def start(self) -> Minute:
+        """When it starts."""
+        return self.session.start
+
+    def seats_taken(self) -> dict[str, int]:
+        """Give the students of each group."""
+        return {attendance.group: attendance.students for attendance in self.session.attendances}
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedSession:
+    """A session that a coordinator returned; `why` is `not_this_time` or `not_this_match`."""
+
+    agreed: Agreed
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A session in force, and when (local time) people were told of its start."""
+
+    agreed: Agreed
+    told_at: Minute
+
+
+def agreed_to_json(agreed: Agreed) -> dict[str, Any]:
+    """Write it for the database; times are local."""
+    return {**session_to_json(agreed.session), "end": local_time(agreed.end)}
+
+
+def agreed_from_json(raw: dict[str, Any], clock: Clock) -> Agreed:
+    """Read what `agreed_to_json` wrote."""
+    session = Session(
+        id=raw["id"],
+        offer=raw["offer"],
+        start=clock.minute(raw["start"]),
+        school=raw["school"],
+        attendances=_attendances((each["group"], each["students"]) for each in raw["attendances"]),
+    )
+    return Agreed(session, clock.minute(raw["end"]))
+
+
+def told_to_json(told: EncounterTold) -> dict[str, Any]:
+    """Write what an employer was told as `agreed_to_json` would."""
+    return {
+        "id": told.encounter,
+        "offer": told.offer,
+        "start": told.start,
+        "end": told.end,
+        "school": told.school if told.mode == "in_school" else None,
+        "attendances": [{"group": each.group, "students": each.students} for each in told.attendances],
+    }
+
+
+def _attendances(pairs: Iterable[tuple[str, int]]) -> tuple[Attendance, ...]:
+    return tuple(Attendance(group, students) for group, students in pairs)
