@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.command.submitting import submissions_of
-from services.matching.problem import Projection
 from services.matching.planning.scenario import Area
+from services.matching.problem import Projection
 from shared.events.facts import (
     AvailabilityRegistered,
     EmployerRegistered,

@@ -116,8 +116,8 @@ def _area(
     ]
     supply = make_supply(employers, shown, days, wanted, policy, Draw("offers", seed))
     used = {name for group in groups for name in group.calendars}
-    shown = {name: windows for year in years for name, windows in year.calendars.items() if name in used}
-    calendars = shown | supply.calendars
+    of_groups = {name: windows for year in years for name, windows in year.calendars.items() if name in used}
+    calendars = of_groups | supply.calendars
     problem = Problem(
         hub=hub,
         academic_year=academic_year(terms),
