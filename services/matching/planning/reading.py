@@ -23,6 +23,7 @@ __all__ = [
     "problem_from_json",
     "read_problem",
     "read_timetable",
+    "reread_patched",
     "timetable_from_json",
 ]
 
@@ -34,6 +35,15 @@ class ProblemFile:
     problem: Problem
     sha256: str
     raw: dict[str, Any] = field(repr=False)
+
+    def kept_records(self) -> dict[int, Any]:
+        """Give every record by the `id` of the raw part that it was read from, for `reread_patched`."""
+        problem, kept = self.problem, dict[int, Any]()
+        for name in ("schools", "groups", "employers", "offers", "pledges", "pinned", "forbidden"):
+            kept.update(zip(map(id, self.raw.get(name, ())), getattr(problem, name), strict=True))
+        kept[id(self.raw.get("in_force"))] = problem.in_force
+        kept.update((id(windows), problem.calendars[name]) for name, windows in self.raw["calendars"].items())
+        return kept
 
 
 def read_problem(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> ProblemFile:
@@ -58,6 +68,20 @@ def problem_from_json(tree: Any) -> Problem:
     check_references(problem, faults)
     faults.refuse_if_any()
     check_pinned(problem, faults)
+    faults.refuse_if_any()
+    return problem
+
+
+def reread_patched(tree: dict[str, Any], kept: dict[int, Any]) -> Problem:
+    """Make a problem of a patched tree that shares with a problem file what the patch left alone; raises `InvalidFile`.
+
+    `kept` is that file's `kept_records`. Only the parts that are new are read, and all references are checked. The patch must leave the policy and where
+    employers are alone (`patches.apply_patch` does). Pins are not held against the rules: a plan that keeps all rules
+    holds them, and shows that they can be kept.
+    """
+    faults = Faults()
+    problem = ProblemReader(tree, faults, kept).read()
+    check_references(problem, faults)
     faults.refuse_if_any()
     return problem
 

@@ -319,4 +319,6 @@ class ProblemReader:
         raw, there = self._top.raw("in_force", None, null_is_absent=True)
         if not there:
             return None
+        if id(raw) in self._kept:
+            return cast("tuple[Session, ...]", self._kept[id(raw)])
         return read_sessions(Fields(raw, "/in_force", self._faults), self._clock, self._faults)

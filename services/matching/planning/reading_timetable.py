@@ -14,7 +14,7 @@ from services.matching.planning.model import Level, Proof, Remedy, Timetable, Un
 from services.matching.planning.reading_sessions import read_sessions
 
 TIMETABLE_FORMAT = "seven-encounters/timetable/1"
-MOST_REMEDIES = 10_000
+MOST_REMEDIES = 1_000
 _LEAST_VALUE = f"-{NO_LIMIT}"
 
 

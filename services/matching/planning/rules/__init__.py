@@ -21,7 +21,7 @@ from services.matching.planning.rules.session_limits import SESSIONS
 from services.matching.planning.rules.view import Known, Plan, Scope
 from services.matching.planning.rules.windows import OFFER_WINDOW, STEP, WINDOW
 
-__all__ = ["RULES", "Known", "Plan", "Rule", "Scope", "Violation", "check_pins", "check_rules"]
+__all__ = ["RULES", "Known", "Plan", "Rule", "Scope", "Violation", "broken_references", "check_pins", "check_rules"]
 
 RULES: tuple[Rule, ...] = (
     WINDOW,

@@ -26,7 +26,8 @@ from services.matching.planning.rules.rule import Violation
 class Known:
     """A problem's records by id, its windows ready to be searched, and distances reckoned once."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, like: Known | None = None) -> None:
+        """Arrange a problem; `like` is one of the same policy, whose distances and journeys are shared."""
         self.problem = problem
         self.policy = problem.policy
         self.schools: dict[str, School] = {school.id: school for school in problem.schools}
@@ -34,8 +35,8 @@ class Known:
         self.employers: dict[str, Employer] = {employer.id: employer for employer in problem.employers}
         self.offers: dict[str, Offer] = {offer.id: offer for offer in problem.offers}
         self._starts: dict[str, list[Minute]] = {}
-        self._km: dict[tuple[Position, Position], float] = {}
-        self._travel: dict[tuple[Position, Position], int] = {}
+        self._km: dict[tuple[Position, Position], float] = like._km if like else {}
+        self._travel: dict[tuple[Position, Position], int] = like._travel if like else {}
 
     @cached_property
     def groups_of_school(self) -> dict[str, list[Group]]:
