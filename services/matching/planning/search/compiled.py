@@ -1,0 +1,15 @@
+"""The one way in which this package compiles its loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile a loop over arrays to machine code, kept on disk beside the module; it runs without the interpreter's lock."""
+    return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False)(function))

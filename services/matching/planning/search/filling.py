@@ -1,0 +1,194 @@
+"""Filling a session: which of the groups that are able should join it, at the present weights of the levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.planning.search.board import NO_LIMIT, Board
+from services.matching.planning.search.compiled import compiled
+from services.matching.planning.search.state import (
+    CHANGES,
+    COVERED,
+    ENCOUNTERS,
+    FLOOR,
+    LEVELS,
+    PLEDGED,
+    PLEDGED_FIRST,
+    PREFERENCE,
+    State,
+    draw,
+    join,
+    points_of,
+    room,
+    told_students,
+    whole,
+)
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+KNAPSACK_CELLS = 24_000
+
+
+@compiled
+def worth(state: State, weights: Floats) -> Any:
+    """Reckon the plan's worth at these weights (those of levels to be kept small are negative)."""
+    total = 0.0
+    for level in range(LEVELS):
+        total += weights[level] * state.value[level]
+    return total
+
+
+@compiled
+def gain(board: Board, state: State, slot: int, group: int, students: int, weights: Floats) -> Any:
+    """Reckon what so many students of a group would add if they joined a session, but for its own cost."""
+    offer, school = board.slot_offer[slot], board.g_school[group]
+    total = weights[ENCOUNTERS] * students
+    if state.g_whole[group] == 0:
+        total += weights[COVERED] * students
+        short = max(0, board.s_floor[school] - state.s_covered[school])
+        total -= weights[FLOOR] * board.s_weight[school] * min(short, students)
+    total += weights[PREFERENCE] * students * points_of(board, group, offer)
+    employer = board.o_employer[offer]
+    for i in range(board.e_pledge_first[employer], board.e_pledge_first[employer + 1]):
+        p = board.e_pledge[i]
+        total += weights[PLEDGED] * max(0, min(students, board.p_students[p] - state.p_met[p]))
+        if board.p_schools[p, school]:
+            total += weights[PLEDGED_FIRST] * max(0, min(students, board.p_students[p] - state.p_met_first[p]))
+    if board.told_first[group + 1] > board.told_first[group]:
+        told = told_students(board, group, offer, state.x_start[slot], state.x_school[slot])
+        total -= weights[CHANGES] * told
+    return total
+
+
+@compiled
+def potential(board: Board, state: State, vertex: int, weights: Floats) -> float:
+    """Estimate what a session at a vertex could win from groups that still need an encounter."""
+    seats = board.o_seats[board.v_offer[vertex]]
+    students, total = 0, 0.0
+    for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
+        group = board.v_group[i]
+        if state.g_whole[group] >= board.g_needed[group]:
+            continue
+        open_students = board.g_size[group] - state.g_parts[group]
+        students += open_students
+        if state.g_whole[group] > 0:
+            total += weights[ENCOUNTERS] * open_students
+        else:
+            school = board.g_school[group]
+            short = max(0, board.s_floor[school] - state.s_covered[school])
+            total += weights[COVERED] * open_students - weights[FLOOR] * board.s_weight[school] * min(
+                short, open_students
+            )
+    return total if students <= seats else total * seats / students
+
+
+@compiled
+def _choose_schools(board: Board, state: State, slot: int, chosen: Any) -> None:
+    """Choose which schools a visit takes, the more students in need the likelier; `chosen` is set to 1 for them."""
+    vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
+    need = np.zeros(board.s_hosting.shape[0], np.int64)
+    listed = np.empty(board.s_hosting.shape[0], np.int64)
+    count = 0
+    for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
+        group = board.v_group[i]
+        if state.g_whole[group] >= board.g_needed[group]:
+            continue
+        school = board.g_school[group]
+        if need[school] == 0:
+            listed[count] = school
+            count += 1
+        need[school] += board.g_size[group] - state.g_parts[group]
+    first = board.slot_first[slot]
+    places = board.o_schools[offer]
+    for i in range(first, first + state.x_count[slot]):
+        school = board.g_school[state.a_group[i]]
+        if chosen[school] == 0:
+            chosen[school] = 1
+            places -= 1
+    for _ in range(min(places, count)):
+        best = -1
+        for _turn in range(2):
+            school = listed[draw(state, count)]
+            if chosen[school] == 0 and (best < 0 or need[school] > need[best]):
+                best = school
+        if best >= 0:
+            chosen[best] = 1
+
+
+@compiled
+def _knapsack(sizes: Ints, gains: Floats, seats: int, taken: Any) -> None:
+    """Mark in `taken` the subset of items with the largest total gain that fits the seats, exactly."""
+    n = sizes.shape[0]
+    best = np.zeros(seats + 1)
+    took = np.zeros((n, seats + 1), np.uint8)
+    for i in range(n):
+        for c in range(seats, sizes[i] - 1, -1):
+            with_it = best[c - sizes[i]] + gains[i]
+            if with_it > best[c] + 1e-9:
+                best[c] = with_it
+                took[i, c] = 1
+    c = seats
+    for i in range(n - 1, -1, -1):
+        if took[i, c]:
+            taken[i] = 1
+            c -= sizes[i]
+
+
+@compiled
+def _candidates(
+    board: Board, state: State, slot: int, weights: Floats, groups: Ints, sizes: Ints, gains: Floats
+) -> int:
+    """List groups that may join with a gain, in random order."""
+    vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
+    limited = state.x_school[slot] < 0 and board.o_schools[offer] < NO_LIMIT
+    chosen = np.zeros(board.s_hosting.shape[0] if limited else 1, np.int8)
+    if limited:
+        _choose_schools(board, state, slot, chosen)
+    count = 0
+    for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
+        group = whole(board.v_group[i])
+        if state.g_whole[group] >= board.g_needed[group] or (limited and chosen[board.g_school[group]] == 0):
+            continue
+        amount = room(board, state, slot, group)
+        if amount == 0:
+            continue
+        value = gain(board, state, slot, group, amount, weights)
+        if value <= 0:
+            continue
+        at = draw(state, count + 1)
+        groups[count], sizes[count], gains[count] = groups[at], sizes[at], gains[at]
+        groups[at], sizes[at], gains[at] = group, amount, value
+        count += 1
+    return count
+
+
+@compiled
+def fill(board: Board, state: State, slot: int, weights: Floats) -> int:
+    """Let the best set of groups join a session; return how many did. Every hard rule is asked again for each."""
+    vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
+    most = board.vg_first[vertex + 1] - board.vg_first[vertex]
+    groups, sizes, gains = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
+    count = _candidates(board, state, slot, weights, groups, sizes, gains)
+    free = board.o_seats[offer] - state.x_filled[slot]
+    joined = 0
+    if count * free <= KNAPSACK_CELLS and count > 1:
+        taken = np.zeros(count, np.int8)
+        _knapsack(sizes[:count], gains[:count], free, taken)
+        for i in range(count):
+            if taken[i]:
+                joined += _join_if_able(board, state, slot, groups[i])
+    for i in range(count):
+        joined += _join_if_able(board, state, slot, groups[i])
+    return joined
+
+
+@compiled
+def _join_if_able(board: Board, state: State, slot: int, group: int) -> int:
+    amount = room(board, state, slot, group)
+    if amount > 0:
+        join(board, state, slot, group, amount, 0)
+        return 1
+    return 0

@@ -1,0 +1,76 @@
+"""What the planning process and its workers tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from services.matching.planning.model import Problem
+
+if TYPE_CHECKING:
+    from services.matching.planning.search.plan import Rows
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is asked to do: each phase in turn, all from one problem.
+
+    `started` is the `time.monotonic()` value of the process start (one clock for all processes of a machine); the job
+    ends `end` seconds after it. `phases` are names from `worker.PHASES`.
+    """
+
+    problem: Problem
+    started: float
+    end: float
+    seed: int
+    deterministic: bool
+    phases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A plan, the eight levels in the board's whole numbers, and the phase that found it."""
+
+    rows: Rows
+    values: tuple[int, ...]
+    phase: str
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The best plan of all workers, for one that may go on from it."""
+
+    rows: Rows
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A bound on the students covered, with the certificate that shows it (None: proven by the search itself)."""
+
+    bound: int
+    certificate: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Proven:
+    """Bounds that an exact search has proven, by level number, each for plans that keep the levels before at these values."""
+
+    bounds: dict[int, int]
+    values: tuple[int, ...]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job has come to its end."""
+
+    phases: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A phase has failed; the worker goes on with its next one."""
+
+    phase: str
+    reason: str

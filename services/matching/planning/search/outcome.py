@@ -1,0 +1,132 @@
+"""What a run has come to: the best plan, the bounds, and how both are written into a timetable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from services.matching.planning.checker import check_sessions
+from services.matching.planning.levels import reckon_levels
+from services.matching.planning.model import Level, Problem, Proof, Session, Unmet
+from services.matching.planning.search.level_bounds import level_bounds
+from services.matching.planning.search.messages import Bounded, Found, Proven
+from services.matching.planning.search.plan import Rows, rows_of_pins, sessions_of_rows
+from services.matching.planning.search.ranking import COVERED, level_number, rank
+from services.matching.planning.structural import structural_reasons
+
+
+class Outcome:
+    """The best plan and bounds so far."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.students = sum(group.size for group in problem.groups)
+        self.best: Found | None = None
+        self.plans = 0
+        self.bound = self.students
+        self.certified: Bounded | None = None
+        self.level_bounds: dict[int, int] = {}
+        self.complete = False
+        self.failures: list[dict[str, str]] = []
+        self.phases: list[dict[str, Any]] = []
+        self._sound: Rows = rows_of_pins(problem)
+
+    @property
+    def covered(self) -> int:
+        """Students covered by the best plan."""
+        return 0 if self.best is None else int(self.best.values[COVERED])
+
+    @property
+    def settled(self) -> bool:
+        """Whether every level of the best plan is proven, so that nothing is left to do."""
+        return self.complete
+
+    def offer(self, found: Found) -> bool:
+        """Take a plan if it is the best so far; tell whether it was."""
+        policy = self.problem.policy
+        if self.best is not None and rank(policy, found.values) <= rank(policy, self.best.values):
+            return False
+        self.best = found
+        self.plans += 1
+        return True
+
+    def bounded(self, message: Bounded) -> bool:
+        """Take a bound with its certificate; tell whether it is tighter."""
+        if self.certified is not None and message.bound >= self.certified.bound:
+            return False
+        self.certified = message
+        self.bound = min(self.bound, message.bound)
+        return True
+
+    def proven(self, message: Proven) -> None:
+        """Take bounds proven by an exact search, each valid for plans with these values at the levels before it."""
+        self.level_bounds = message.bounds if self._still(message) else {}
+        if COVERED in message.bounds:
+            self.bound = min(self.bound, message.bounds[COVERED])
+        self.complete = message.complete and self._still(message)
+
+    def _still(self, message: Proven) -> bool:
+        return self.best is not None and tuple(message.values) == tuple(self.best.values)
+
+    def check_first(self) -> None:
+        """Check the best plan; from now on it is the one to fall back on."""
+        if self.best is not None and self._is_sound(self.best.rows):
+            self._sound = self.best.rows
+
+    def _is_sound(self, rows: Rows) -> bool:
+        violations = check_sessions(self.problem, sessions_of_rows(self.problem, rows))
+        if violations:
+            self.failures.append({"phase": "check", "reason": f"{violations[0].code}: {violations[0].message}"})
+        return not violations
+
+    def checked_sessions(self) -> tuple[Session, ...]:
+        """Return the sessions of the best plan that keeps every hard rule."""
+        if self.best is None or not self._is_sound(self.best.rows):
+            return sessions_of_rows(self.problem, self._sound)
+        return sessions_of_rows(self.problem, self.best.rows)
+
+
+def levels_with_bounds(problem: Problem, sessions: Sequence[Session], outcome: Outcome) -> tuple[Level, ...]:
+    """Reckon every level of a plan, each with the tightest bound that is known for plans that keep those before it."""
+    reckoned = reckon_levels(problem, sessions)
+    simple = level_bounds(problem, reckoned, outcome.bound)
+    levels = []
+    for level in reckoned:
+        bound = simple.get(level.name)
+        number = level_number(level.name)
+        if number in outcome.level_bounds:
+            bound = Decimal(outcome.level_bounds[number])
+        levels.append(Level(level.name, level.value, bound))
+    return tuple(levels)
+
+
+def proof_of(outcome: Outcome, levels: Sequence[Level]) -> Proof:
+    """State the bound on students covered, and where it comes from."""
+    covered = next(int(level.value) for level in levels if level.name == "covered")
+    gap = (outcome.bound - covered) / max(1, outcome.bound)
+    certificate = None if outcome.certified is None else outcome.certified.certificate
+    if outcome.bound == outcome.students and certificate is None:
+        return Proof(covered, outcome.bound, gap, "students")
+    if outcome.certified is not None and outcome.bound == outcome.certified.bound:
+        return Proof(covered, outcome.bound, gap, "certificate", certificate)
+    return Proof(covered, outcome.bound, gap, "search", certificate)
+
+
+def unmet_of(problem: Problem, sessions: Sequence[Session], bound: int) -> tuple[Unmet, ...]:
+    """Say why each group is not fully covered: the structural reasons, and `not-proven` for all else."""
+    students: dict[str, int] = {}
+    sizes = {group.id: group.size for group in problem.groups}
+    for session in sessions:
+        for attendance in session.attendances:
+            covered = students.get(attendance.group, 0) + attendance.students
+            students[attendance.group] = min(sizes[attendance.group], covered)
+    short = {group.id: group.size - students.get(group.id, 0) for group in problem.groups}
+    left_out = [group for group, missing in short.items() if missing > 0]
+    reasons = structural_reasons(problem, left_out)
+    return tuple(
+        Unmet(group, short[group], reasons[group].code, reasons[group].facts)
+        if group in reasons
+        else Unmet(group, short[group], "not-proven", {"bound": bound})
+        for group in left_out
+    )

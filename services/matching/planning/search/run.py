@@ -1,0 +1,148 @@
+"""One planning run, seen from the planning process: workers are started and heard, the best plan is kept and written."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from services.matching.planning.model import Timetable
+from services.matching.planning.reading import ProblemFile
+from services.matching.planning.search.crew import Crew, Lost, Used
+from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Proven, Shared
+from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of, unmet_of
+
+if TYPE_CHECKING:
+    from services.matching.planning.solve import Budget, Progress, StopFlag
+
+TICK_SECONDS = 0.05
+LEAST_RESERVE_SECONDS = 0.3
+SHARE_SECONDS = 1.0
+
+
+def phases_of(workers: int) -> list[tuple[str, ...]]:
+    """Return the phases of each worker."""
+    return [("first plan", "cover", "polish")] * workers
+
+
+class Run:
+    """A planning run; `timetable` carries it out, once."""
+
+    def __init__(
+        self, problem_file: ProblemFile, budget: Budget, on_progress: Callable[[Progress], None], stop: StopFlag
+    ) -> None:
+        self.problem, self.sha256 = problem_file.problem, problem_file.sha256
+        self.budget, self.on_progress, self.stop = budget, on_progress, stop
+        self.outcome = Outcome(self.problem)
+        self._reserve = LEAST_RESERVE_SECONDS
+        self._working: set[int] = set()
+        self._told: dict[int, tuple[int, ...]] = {}
+        self._shared_at = 0.0
+        self._used = Used()
+
+    def timetable(self) -> Timetable:
+        """Search until the budget, the stop flag or a proof ends it; then write the best plan."""
+        if self.problem.groups and self.problem.offers:
+            with Crew(self._workers()) as crew:
+                self._start(crew)
+                self._follow(crew)
+                crew.measure()
+                self._used = crew.used
+        return self._written()
+
+    def _workers(self) -> int:
+        return 1 if self.budget.deterministic else max(1, self.budget.workers)
+
+    def _start(self, crew: Crew) -> None:
+        for number, phases in enumerate(phases_of(self._workers())):
+            job = Job(
+                self.problem,
+                self.budget.started,
+                self.budget.seconds - self._reserve,
+                self.budget.seed + number,
+                self.budget.deterministic,
+                phases,
+            )
+            self._working.add(number)
+            crew.tell(number, job)
+
+    def _gone(self) -> float:
+        return time.monotonic() - self.budget.started
+
+    def _follow(self, crew: Crew) -> None:
+        while self._working and not self.stop.is_set() and not self.outcome.settled:
+            left = self.budget.seconds - self._reserve - self._gone()
+            if left <= 0:
+                return
+            crew.measure_now_and_then()
+            try:
+                number, message = crew.inbox.get(timeout=min(TICK_SECONDS, left))
+            except queue.Empty:
+                continue
+            self._hear(number, message)
+            self._share(crew)
+
+    def _hear(self, number: int, message: Any) -> None:
+        if isinstance(message, Found):
+            self._told[number] = message.values
+            if self.outcome.offer(message):
+                self._tell(message.phase)
+                if self.outcome.plans == 1:
+                    self._measure_reserve()
+        elif isinstance(message, Bounded):
+            if self.outcome.bounded(message):
+                self._tell("bound")
+        elif isinstance(message, Proven):
+            self.outcome.proven(message)
+            self._tell("proof")
+        elif isinstance(message, Failed):
+            self.outcome.failures.append({"phase": message.phase, "reason": message.reason})
+        elif isinstance(message, Done):
+            self.outcome.phases.extend(message.phases)
+            self._working.discard(number)
+        elif isinstance(message, Lost):
+            if number in self._working:
+                self.outcome.failures.append({"phase": "worker", "reason": "a worker process ended before its work"})
+            self._working.discard(number)
+
+    def _share(self, crew: Crew) -> None:
+        """Send the best plan to workers that hold a worse one, now and then."""
+        best, now = self.outcome.best, time.monotonic()
+        if best is None or self.budget.deterministic or now - self._shared_at < SHARE_SECONDS:
+            return
+        self._shared_at = now
+        for number in self._working:
+            if self._told.get(number) != best.values:
+                self._told[number] = best.values
+                crew.tell(number, Shared(best.rows, best.values))
+
+    def _tell(self, phase: str) -> None:
+        from services.matching.planning.solve import Progress
+
+        self.on_progress(Progress(phase, self.outcome.covered, self.outcome.bound, self._gone()))
+
+    def _measure_reserve(self) -> None:
+        """Check the first plan now: it is the one to fall back on, and tells how long writing the last one will take."""
+        begun = time.monotonic()
+        self.outcome.check_first()
+        self._reserve = LEAST_RESERVE_SECONDS + 2.0 * (time.monotonic() - begun)
+
+    def _written(self) -> Timetable:
+        sessions = self.outcome.checked_sessions()
+        levels = levels_with_bounds(self.problem, sessions, self.outcome)
+        proof = proof_of(self.outcome, levels)
+        unmet = unmet_of(self.problem, sessions, proof.bound)
+        return Timetable(self.sha256, sessions, levels, proof, unmet, (), self._stats())
+
+    def _stats(self) -> dict[str, Any]:
+        still = self.budget.deterministic
+        return {
+            "seconds": 0 if still else round(self._gone(), 3),
+            "cpu_seconds": 0 if still else round(self._used.cpu_seconds + time.process_time(), 3),
+            "workers": self._workers(),
+            "seed": self.budget.seed,
+            "peak_memory_mb": 0 if still else self._used.peak_memory_mb,
+            "phases": [] if still else self.outcome.phases,
+            **({"failures": self.outcome.failures} if self.outcome.failures else {}),
+        }

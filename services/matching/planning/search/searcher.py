@@ -1,0 +1,112 @@
+"""One worker's search: a board, the present plan, the best plan so far, and the phases that improve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.matching.planning.model import Problem
+from services.matching.planning.search.anneal import Kept, anneal, best_fit, keep, load
+from services.matching.planning.search.board import FLOOR_SCALE, POINT_SCALE, build_board
+from services.matching.planning.search.filling import Floats, worth
+from services.matching.planning.search.pace import MOVES_A_SECOND, Pace
+from services.matching.planning.search.plan import Rows, clear, place_rows, rows_in_force, rows_of_pins, rows_of_plan
+from services.matching.planning.search.ranking import (
+    CHANGES,
+    LEVEL_NAMES,
+    ORDER,
+    REPAIR_ORDER,
+    coverage_weights,
+    level_weights,
+    rank,
+)
+from services.matching.planning.search.state import empty_state
+
+CHUNK_SECONDS = 0.25
+FIRST_CHUNK_MOVES = 500
+Report = Callable[[Rows, tuple[int, ...], str], None]
+
+
+class Searcher:
+    """Searches one problem; every better plan is given to `report` with its levels and the name of the phase."""
+
+    def __init__(self, problem: Problem, seed: int, pace: Pace, report: Report) -> None:
+        self.problem, self.pace, self.report = problem, pace, report
+        self.board = build_board(problem)
+        self.scales = (int(self.board.scalars[FLOOR_SCALE]), int(self.board.scalars[POINT_SCALE]))
+        self.state = empty_state(self.board, seed)
+        self.shadow = empty_state(self.board, seed + 1)
+        self.best_rows = rows_of_pins(problem)
+        self.best_values: tuple[int, ...] = ()
+        self._moves_a_second = MOVES_A_SECOND
+        self.adopt(self.best_rows)
+
+    def adopt(self, rows: Rows) -> int:
+        """Make these rows the present plan, as far as the rules allow; return how many attendances were lost."""
+        clear(self.board, self.state)
+        lost = int(place_rows(self.board, self.state, rows))
+        self.state.written[0] = 0
+        return lost
+
+    def first_plan(self) -> None:
+        """Keep what people were told, where it is a repair; then fit in all others, best first."""
+        if self.problem.policy.repair:
+            place_rows(self.board, self.state, rows_in_force(self.problem))
+        best_fit(self.board, self.state, self.coverage(strict=True))
+        self.offer_present("first plan")
+
+    def coverage(self, *, strict: bool) -> Floats:
+        """Return the weights of floors and coverage."""
+        return coverage_weights(self.problem.policy, self.scales[0], strict_floors=strict)
+
+    def offer_present(self, phase: str) -> bool:
+        """Report the present plan if it is the best so far; tell whether it is."""
+        values = tuple(int(value) for value in self.state.value)
+        if self.best_values and rank(self.problem.policy, values) <= rank(self.problem.policy, self.best_values):
+            return False
+        self.best_rows, self.best_values = rows_of_plan(self.board, self.state), values
+        self.report(self.best_rows, values, phase)
+        return True
+
+    def anneal(self, phase: str, seconds: float, weights: Floats, warm: float, cool: float) -> None:
+        """Anneal from the present plan for so many seconds; the present plan is the best of it afterwards."""
+        kept = keep(self.state)
+        begun, end = self.pace.spent(), min(self.pace.spent() + seconds, self.pace.end)
+        while (now := self.pace.spent()) < end:
+            span = min(CHUNK_SECONDS, end - now)
+            share, after = (now - begun) / seconds, (now + span - begun) / seconds
+            moves = max(50, int(span * self._moves_a_second))
+            before = kept.worth[0]
+            hot, cold = warm * (cool / warm) ** share, warm * (cool / warm) ** min(1.0, after)
+            anneal(self.board, self.state, weights, kept, moves, hot, cold)
+            self.pace.charge(moves=moves)
+            self._measure(moves, self.pace.spent() - now)
+            if kept.worth[0] > before:
+                self._offer_kept(kept, phase)
+        if worth(self.state, weights) < kept.worth[0]:
+            load(self.board, self.state, kept)
+
+    def _measure(self, moves: int, seconds: float) -> None:
+        if not self.pace.deterministic and seconds > 0:
+            self._moves_a_second = max(1_000.0, 0.5 * self._moves_a_second + 0.5 * moves / seconds)
+
+    def _offer_kept(self, kept: Kept, phase: str) -> None:
+        load(self.board, self.shadow, kept)
+        values = tuple(int(value) for value in self.shadow.value)
+        if not self.best_values or rank(self.problem.policy, values) > rank(self.problem.policy, self.best_values):
+            self.best_rows, self.best_values = rows_of_plan(self.board, kept), values
+            self.report(self.best_rows, values, phase)
+
+    def polish(self, seconds: float) -> None:
+        """Give each later level its part of the time, without a loss to those before it."""
+        order = REPAIR_ORDER[2:] if self.problem.policy.repair else ORDER[2:]
+        levels = [level for level in order if level != CHANGES or self.best_values[CHANGES] > 0]
+        self.adopt(self.best_rows)
+        end = min(self.pace.spent() + seconds, self.pace.end)
+        for done, level in enumerate(levels):
+            part = (end - self.pace.spent()) / (len(levels) - done)
+            if part <= 0:
+                return
+            weights = level_weights(self.problem.policy, level, self.scales)
+            warm = max(1.0, abs(self.best_values[level]) * 1e-4)
+            self.anneal(LEVEL_NAMES[level], part, weights, warm, warm / 50)
+            self.adopt(self.best_rows)
