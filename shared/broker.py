@@ -28,9 +28,9 @@ def make_broker(settings: Settings, service: str) -> KafkaBroker:
     )
 
 
-async def _raw(message: Any) -> Any:
-    """Leave bodies alone: a batch may hold some that are no JSON."""
-    return message.body
+async def _untouched(message: Any) -> Any:
+    """Hand the message on as it came: a batch may hold bodies that are no JSON."""
+    return message
 
 
 def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Sequence[Topic], inbox: Inbox) -> None:
@@ -51,7 +51,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Seq
         group_id=f"{settings.topic_prefix}{service}.{'+'.join(topic.name for topic in topics)}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
-        decoder=_raw,
+        decoder=_untouched,
     )(take)
 
 

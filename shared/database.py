@@ -36,7 +36,7 @@ class Database:
 
 def open_database(url: URL, *, pool_size: int = 5) -> Database:
     """Open the database for one service; connections are made when needed and tested before use."""
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
     return Database(engine, async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False))
 
 

@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shared.database import Database
 from shared.envelope import Event, Message, Unreadable, WrongShape, from_message
-from shared.logging import get_logger
+from shared.logging import get_logger, where
 from shared.outbox import Relay, put
 from shared.topics import MAX_EVENT_BYTES, dead_letters
 
@@ -93,7 +93,9 @@ class Inbox:
             await self._patiently(records)
         except Exception as error:  # any fault of a handler: found again below, message by message
             if len(records) > 1:
-                self._log.warning("inbox.batch.failed", messages=len(records), error=type(error).__name__)
+                self._log.warning(
+                    "inbox.batch.failed", messages=len(records), error=type(error).__name__, where=where(error)
+                )
                 for record in records:
                     await self._take_alone(record)
             else:
@@ -107,7 +109,7 @@ class Inbox:
                 await self._patiently([record])
             except Exception as error:  # a poisonous message must not stop those behind it
                 self._log.warning(
-                    "inbox.message.failed", attempt=attempt, error=type(error).__name__, exc_info=attempt == TRIES
+                    "inbox.message.failed", attempt=attempt, error=type(error).__name__, where=where(error)
                 )
                 if attempt < TRIES:
                     await asyncio.sleep(pause)

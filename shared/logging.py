@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,7 +21,11 @@ def configure_logging(level: str = "INFO", style: str = "json") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -41,6 +47,12 @@ def get_logger(**bound: Any) -> FilteringBoundLogger:
     """Logger with some values bound, such as `service="intake"`."""
     logger: FilteringBoundLogger = structlog.get_logger(**bound)
     return logger
+
+
+def where(error: BaseException) -> str:
+    """Tell where in our own code an error arose, without its message: a database's messages quote people's data."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno} {ours[-1].name}" if ours else "outside"
 
 
 class BrokerLogger:

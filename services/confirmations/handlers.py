@@ -51,7 +51,7 @@ class Handlers:
                     rows[key] = row
         for some in _portions(list(rows.values())):
             statement = upsert(Party).values(some)
-            await session.execute(
+            await session.exec(
                 statement.on_conflict_do_update(
                     index_elements=["kind", "id", "part"],
                     set_={"version": statement.excluded.version, "data": statement.excluded.data},
@@ -74,7 +74,7 @@ class Handlers:
     async def _publish(self, session: AsyncSession, event: Event[TimetablePublished]) -> None:
         published = event.data
         lock = func.hashtext(f"{published.hub}/{published.academic_year}")
-        await session.execute(select(func.pg_advisory_xact_lock(7014, lock)))
+        await session.exec(select(func.pg_advisory_xact_lock(7014, lock)))
         rows = await session.exec(select(Published).where(*_version(published)).order_by(col(Published.encounter)))
         sessions = [SessionPublished.model_validate(row.data) for row in rows]
         if len(sessions) != published.sessions:
@@ -83,7 +83,7 @@ class Handlers:
         news = what_to_tell(sessions, told, await _names(session))
         for some in _portions([_told_row(what, data) for what, data in news]):
             statement = upsert(Told).values(some)
-            await session.execute(
+            await session.exec(
                 statement.on_conflict_do_update(
                     index_elements=["encounter", "party_kind", "party"],
                     set_={name: statement.excluded[name] for name in ("sequence", "cancelled", "data")},
@@ -91,9 +91,9 @@ class Handlers:
             )
         if news:
             mails = [{"news": what, "data": data.model_dump(mode="json")} for what, data in news]
-            await session.execute(insert(Mail), mails)
+            await session.exec(insert(Mail), params=mails)
         await send(session, [new_event(SOURCE, data, cause=event) for _, data in news], self._prefix)
-        await session.execute(delete(Published).where(*_version(published)))
+        await session.exec(delete(Published).where(*_version(published)))
         counts = {what: sum(one == what for one, _ in news) for what in ("confirmed", "moved", "cancelled")}
         self._log.info("confirmations.published", hub=published.hub, version=published.version, **counts)
 
@@ -118,7 +118,7 @@ async def _keep(session: AsyncSession, sessions: Sequence[SessionPublished]) -> 
         for one in sessions
     ]
     for some in _portions(rows):
-        await session.execute(upsert(Published).values(some).on_conflict_do_nothing())
+        await session.exec(upsert(Published).values(some).on_conflict_do_nothing())
 
 
 async def _told_in(session: AsyncSession, published: TimetablePublished) -> dict[TellingKey, Telling]:

@@ -69,5 +69,5 @@ class Mail(_Table, table=True):
     status: str = "due"
     attempts: int = 0
     next_try: datetime = Field(
-        default_factory=lambda: datetime.now(UTC), sa_column=Column(DateTime(timezone=True), nullable=False)
+        sa_column=Column(DateTime(timezone=True), nullable=False, default=lambda: datetime.now(UTC))
     )

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from shared.events.data import EventData
-from shared.events.fields import Id, LongText
+from shared.events.fields import Id, LocalTime, LongText
 from shared.events.plans import SessionDetails
 from shared.topics import DECISIONS, Topic
 
@@ -29,11 +29,15 @@ class Decision(EventData):
 
 
 class RequestPlan(Decision):
-    """Plan the hub's year; `seconds` is the budget."""
+    """Plan the hub's year; `seconds` is the budget.
+
+    No new session starts before `not_before` (local time; None: a first plan may use the whole year).
+    """
 
     TYPE: ClassVar[str] = "encounters.plan.request.v1"
     job: str
     seconds: Annotated[float, Field(gt=0, le=3600)]
+    not_before: LocalTime | None = None
 
 
 class CancelPlanning(Decision):

@@ -1,0 +1,108 @@
+"""The service on a real Kafka and a real PostgreSQL: published sessions become encounters and mail, once."""
+
+from __future__ import annotations
+
+import asyncio
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as KeepsMessages
+
+from services.confirmations.app import running
+from shared.envelope import Event, new_event
+from shared.events.decisions import SessionPublished, TimetablePublished
+from shared.events.facts import EmployerRegistered, SchoolDescribed, SchoolRegistered
+from shared.settings import Settings
+from shared.topics import ENCOUNTERS
+from tests.confirmations.test_telling import make_session
+from tests.ringside import events_until, write
+
+EMPLOYER = EmployerRegistered(
+    version=1, employer="E0001", name="Harbour Foods", postcode="ZZ1 1AA", position=(51, 0.5), sectors=("C",), stem=True,
+    company_number=None, radius_km=25, max_sessions_per_day=None, max_sessions=None, contact_email="work@example.org",
+)  # fmt: skip
+SCHOOL = SchoolRegistered(
+    version=1, hub="demo", school="900001", name="Northgate", local_authority="990", postcode="ZZ2 2BB",
+    position=(51, 0.6), special=False, fsm_share=0.2, pupils=900,
+)  # fmt: skip
+PROFILE = SchoolDescribed(
+    version=1,
+    hub="demo",
+    school="900001",
+    hosting_limit=1,
+    calendars={},
+    absences=(),
+    contact_email="careers@example.org",
+)
+
+
+def publish(version: int, *sessions: SessionPublished) -> list[Event[Any]]:
+    published = [one.model_copy(update={"version": version}) for one in sessions]
+    header = TimetablePublished(
+        hub="demo", decided_by="a1", academic_year="2026/27", version=version, sessions=len(sessions)
+    )
+    return [new_event("/portal", data) for data in (*published, header)]
+
+
+def news(events: list[Event[Any]]) -> set[tuple[str, str, int]]:
+    return {(event.type.split(".")[-2], event.data.party, event.data.sequence) for event in events}
+
+
+async def mails(folder: Path, count: int) -> list[Any]:
+    async with asyncio.timeout(20):
+        while len(list(folder.glob("*.eml"))) < count:
+            await asyncio.sleep(0.1)
+    return [message_from_bytes(path.read_bytes(), policy=default) for path in sorted(folder.glob("*.eml"))]
+
+
+async def test_published_encounters_are_told_once_and_cancelled_when_lost(ring_settings: Settings) -> None:
+    facts = [new_event("/intake", data) for data in (EMPLOYER, SCHOOL, PROFILE)]
+    first = publish(1, make_session("e1"), make_session("e2", start="2027-03-09T09:00", end="2027-03-09T10:00"))
+    async with running(ring_settings):
+        await write(ring_settings, facts)
+        await write(ring_settings, first)
+        told = await events_until(ring_settings, [ENCOUNTERS], lambda events: len(events) >= 4)
+        assert news(told) == {("confirmed", "E0001", 0), ("confirmed", "900001", 0)}
+        await write(ring_settings, first)  # the same events once more, as after a crash
+        await write(ring_settings, publish(2, make_session("e1")))
+        told = await events_until(ring_settings, [ENCOUNTERS], lambda events: len(events) >= 6)
+        assert len(told) == 6
+        assert news(told[-2:]) == {("cancelled", "E0001", 1), ("cancelled", "900001", 1)}
+        messages = await mails(ring_settings.mailbox(), 6)
+    assert {message["To"] for message in messages} == {"work@example.org", "careers@example.org"}
+    assert sum(message["Subject"].startswith("Cancelled") for message in messages) == 2
+
+
+class _Inbox(KeepsMessages):
+    """Keeps what an SMTP server was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subjects: list[str] = []
+
+    def handle_message(self, message: Any) -> None:
+        self.subjects.append(message["Subject"])
+
+
+async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(
+    ring_settings: Settings, unused_port: int
+) -> None:
+    settings = ring_settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{unused_port}"})
+    inbox = _Inbox()
+    async with running(settings):
+        await write(settings, [new_event("/intake", data) for data in (EMPLOYER, SCHOOL, PROFILE)])
+        await write(settings, publish(1, make_session("e1")))
+        await events_until(settings, [ENCOUNTERS], lambda events: len(events) >= 2)
+        await asyncio.sleep(0.5)  # the first try meets no server
+        server = Controller(inbox, hostname="127.0.0.1", port=unused_port)
+        server.start()
+        try:
+            async with asyncio.timeout(30):
+                while len(inbox.subjects) < 2:
+                    await asyncio.sleep(0.1)
+        finally:
+            server.stop()
+    assert inbox.subjects == ["Confirmed: Harbour Foods, 2 March 2027, 09:00"] * 2
