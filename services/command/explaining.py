@@ -1,0 +1,117 @@
+"""Writes a timetable's explanations as a page of plain text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from services.matching.planning.clock import local_time
+from services.matching.planning.explanation_check import CODES
+from services.matching.planning.levels import covered_by_group, floor_of
+from services.matching.planning.model import Problem, Remedy, Timetable, Unmet
+from services.matching.planning.rules import Known, Plan
+from services.matching.planning.telling import MODE_NAMES, REASONS, name_group, name_offer, reason_sentence
+
+_GROUPS_A_REASON = 5
+_REMEDIES = 15
+
+
+def explanation_of_plan(problem: Problem, timetable: Timetable) -> str:
+    """Tell of the whole plan: coverage, reasons with numbers and names, and what would help."""
+    known = Known(problem)
+    plan = Plan(known, timetable.sessions)
+    parts = [*_coverage(plan, timetable), "", *_reasons(known, timetable), "", *_remedies(timetable)]
+    return "\n".join(parts)
+
+
+def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> str:
+    """Tell of one group: its sessions, or why it has none and what would help it."""
+    known = Known(problem)
+    plan, group = Plan(known, timetable.sessions), known.groups[id_]
+    lines = [f"{name_group(known, id_)}: {group.size} students, {_times(group.needed, 'encounter')} needed."]
+    for seating in plan.seatings_of_group.get(id_, ()):
+        whom = "all" if not seating.part else f"{seating.students} students"
+        place = f" ({MODE_NAMES[seating.offer.mode]})"
+        lines.append(f"  {local_time(seating.session.start)}  {name_offer(known, seating.offer.id)}{place}: {whom}")
+    for unmet in timetable.unmet:
+        if unmet.group == id_:
+            lines.append(f"{unmet.students} students are left out. {reason_sentence(known, unmet)} [{unmet.code}]")
+            if unmet.with_groups:
+                lines.append("Together with: " + _some([name_group(known, other) for other in unmet.with_groups], 10))
+    helping = [remedy for remedy in timetable.remedies if _helps(remedy, id_)]
+    if helping:
+        lines.append("What would help:")
+        lines += [f"  {_remedy(remedy)}" for remedy in helping]
+    return "\n".join(lines)
+
+
+def _coverage(plan: Plan, timetable: Timetable) -> Iterator[str]:
+    known, covered, proof = plan.known, covered_by_group(plan), timetable.proof
+    students, reached = sum(group.size for group in known.groups.values()), sum(covered.values())
+    share = f" ({reached / students:.1%})" if students else ""
+    yield f"{known.problem.hub.name or known.problem.hub.id}, {known.problem.academic_year}"
+    yield f"{reached:,} of {students:,} students{share} have an encounter, in {len(timetable.sessions):,} sessions."
+    yield f"No timetable can cover more than {proof.bound:,} (gap {proof.gap:.2%}, shown by {proof.method})."
+    at_school: dict[str, int] = defaultdict(int)
+    for id_, count in covered.items():
+        at_school[known.groups[id_].school] += count
+    low = [
+        f"{school.name or school.id} ({at_school[school.id]} of {floor_of(known, school)})"
+        for school in known.schools.values()
+        if at_school[school.id] < floor_of(known, school)
+    ]
+    if low:
+        yield f"Below their guaranteed share: {_some(low, 10)}."
+
+
+def _reasons(known: Known, timetable: Timetable) -> Iterator[str]:
+    if not timetable.unmet:
+        yield "Nobody is left out."
+        return
+    by_code: dict[str, list[Unmet]] = defaultdict(list)
+    for unmet in timetable.unmet:
+        by_code[unmet.code].append(unmet)
+    yield f"Left out: {_students(timetable.unmet):,} students of {_times(len(timetable.unmet), 'group')}. Why:"
+    order = {code: place for place, code in enumerate(CODES)}
+    for code, entries in sorted(by_code.items(), key=lambda item: (order.get(item[0], len(order)), item[0])):
+        yield ""
+        yield f"{code}: {_times(len(entries), 'group')}, {_students(entries):,} students. {REASONS.get(code, '')}".rstrip()
+        shown = sorted(entries, key=lambda entry: (-entry.students, entry.group))[:_GROUPS_A_REASON]
+        for entry in shown:
+            sentence = reason_sentence(known, entry)
+            told = f". {sentence}" if sentence != REASONS.get(code) else "."
+            yield f"  {name_group(known, entry.group)}, {entry.students} students{told}"
+        if len(entries) > len(shown):
+            yield f"  ... and {len(entries) - len(shown):,} more"
+
+
+def _remedies(timetable: Timetable) -> Iterator[str]:
+    if not timetable.remedies:
+        yield "No remedies are given."
+        return
+    yield "What would help, by students gained for each minute asked:"
+    for place, remedy in enumerate(timetable.remedies[:_REMEDIES], start=1):
+        yield f"  {place:2}. {_remedy(remedy)}"
+    if len(timetable.remedies) > _REMEDIES:
+        yield f"  ... and {len(timetable.remedies) - _REMEDIES:,} more"
+
+
+def _remedy(remedy: Remedy) -> str:
+    return f"{remedy.text.rstrip('.')}: {remedy.would_cover:,} more students for {remedy.cost_minutes:,} minutes"
+
+
+def _helps(remedy: Remedy, group: str) -> bool:
+    return any(attendance.group == group for session in remedy.sessions for attendance in session.attendances)
+
+
+def _students(entries: list[Unmet] | tuple[Unmet, ...]) -> int:
+    return sum(entry.students for entry in entries)
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
+
+
+def _some(names: list[str], most: int) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
