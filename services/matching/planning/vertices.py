@@ -128,10 +128,10 @@ class _Windows:
     def rows_of(self, owners: Integers) -> tuple[Integers, Integers]:
         """Give the rows of these owners, and for each row the position of its owner in `owners`."""
         lengths = self.ptr[owners + 1] - self.ptr[owners]
-        return _ranges(self.ptr[owners], lengths), np.repeat(np.arange(len(owners)), lengths)
+        return laid_ranges(self.ptr[owners], lengths), np.repeat(np.arange(len(owners)), lengths)
 
 
-def _ranges(starts: Integers, lengths: Integers) -> Integers:
+def laid_ranges(starts: Integers, lengths: Integers) -> Integers:
     """Lay all whole numbers of each `[start, start + length)` one range after another."""
     total = int(lengths.sum())
     if total == 0:
@@ -256,7 +256,7 @@ def _stretches(
     row_days = seen.start[rows] // MINUTES_A_DAY
     low, high = np.searchsorted(days, row_days, "left"), np.searchsorted(days, row_days, "right")
     rows, owner = np.repeat(rows, high - low), np.repeat(owner, high - low)
-    meets = offered.ptr[number] + _ranges(low, high - low)
+    meets = offered.ptr[number] + laid_ranges(low, high - low)
     availability = availabilities[owner]
     school = school_of[availability]
     journey = 0 if travel is None else travel[school]
@@ -274,14 +274,14 @@ def _cut(step: _Step, number: int, stretches: _Stretches, classes: Classes, able
     cuts = np.unique(np.concatenate((shift + stretches.first, shift + stretches.last + 1)))
     low = np.searchsorted(cuts, shift + stretches.first)
     lengths = np.searchsorted(cuts, shift + stretches.last + 1) - low
-    pieces = _ranges(low, lengths)
+    pieces = laid_ranges(low, lengths)
     many = int(classes.availability.max(initial=0)) + 1
     there = np.unique(pieces * many + np.repeat(stretches.availability, lengths))
     piece, availability = there // many, there % many
     order = able[np.lexsort((classes.school[able], classes.availability[able]))]
     ordered = classes.availability[order]
     begin, end = np.searchsorted(ordered, availability, "left"), np.searchsorted(ordered, availability, "right")
-    pairs = order[_ranges(begin, end - begin)]
+    pairs = order[laid_ranges(begin, end - begin)]
     of_piece = np.repeat(piece, end - begin)
     by_school = np.lexsort((pairs, classes.school[pairs], of_piece))
     pairs, of_piece = pairs[by_school], of_piece[by_school]

@@ -1,0 +1,67 @@
+"""The master program over the sessions found so far, solved for its prices by PDLP, each time from where it stood.
+
+PDLP is OR-Tools' first-order solver (Applegate et al., 2021): it takes up both its primal and its dual point after
+columns were added, costs little for each iteration, and its prices need not be exact, since any prices give a true bound.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ortools.pdlp import solve_log_pb2, solvers_pb2
+from ortools.pdlp.python import pdlp
+
+from services.matching.planning.bound.columns import Columns
+from services.matching.planning.bound.prices import Floats
+
+TOLERANCE = 1e-5
+
+
+class Master:
+    """Maximises the students of chosen sessions within the rows' limits, fractionally."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._primal: Floats = np.zeros(0)
+        self._dual: Floats = np.zeros(len(columns.limits))
+
+    def solve(self, *, iterations: int, seconds: float | None) -> tuple[Floats, int, bool]:
+        """Go on for so many iterations, or seconds: the rows' prices, the iterations made, and whether it is solved."""
+        columns = self._columns
+        rows, count = columns.matrix.shape
+        program = pdlp.QuadraticProgram()
+        program.resize_and_initialize(count, rows)
+        program.objective_vector = -columns.students
+        program.constraint_matrix = columns.matrix
+        program.constraint_lower_bounds = np.full(rows, -np.inf)
+        program.constraint_upper_bounds = columns.limits
+        program.variable_lower_bounds = np.zeros(count)
+        program.variable_upper_bounds = np.full(count, np.inf)
+        start = pdlp.PrimalAndDualSolution()
+        start.primal_solution = np.concatenate((self._primal, np.zeros(count - len(self._primal))))
+        start.dual_solution = self._dual
+        found = pdlp.primal_dual_hybrid_gradient(program, _parameters(iterations, seconds), initial_solution=start)
+        self._primal, self._dual = np.asarray(found.primal_solution), np.asarray(found.dual_solution)
+        solved = found.solve_log.termination_reason == solve_log_pb2.TERMINATION_REASON_OPTIMAL
+        return -self._dual, int(found.solve_log.iteration_count), solved
+
+    def keep(self, prices: Floats, most: int) -> None:
+        """Drop the columns that pay least at these prices, down to `most`, but none that is in use."""
+        columns = self._columns
+        used = np.concatenate((self._primal, np.full(len(columns.students) - len(self._primal), 0.0)))
+        pays = columns.students - columns.matrix.T @ prices + np.where(used > 0, np.inf, 0.0)
+        kept = np.sort(np.argsort(-pays, kind="stable")[:most])
+        columns.keep(kept)
+        self._primal = used[kept]
+
+
+def _parameters(iterations: int, seconds: float | None) -> solvers_pb2.PrimalDualHybridGradientParams:
+    parameters = solvers_pb2.PrimalDualHybridGradientParams()
+    parameters.num_threads = 1
+    parameters.verbosity_level = 0
+    limits = parameters.termination_criteria
+    limits.simple_optimality_criteria.eps_optimal_relative = TOLERANCE
+    limits.simple_optimality_criteria.eps_optimal_absolute = TOLERANCE
+    limits.iteration_limit = iterations
+    if seconds is not None:
+        limits.time_sec_limit = max(seconds, 0.01)
+    return parameters
