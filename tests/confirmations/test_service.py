@@ -10,11 +10,14 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as KeepsMessages
+from sqlmodel import select
 
 from services.confirmations.app import running
+from services.confirmations.tables import Party
 from shared.envelope import Event, new_event
 from shared.events.decisions import SessionPublished, TimetablePublished
 from shared.events.facts import EmployerRegistered, SchoolDescribed, SchoolRegistered
+from shared.service import Wiring
 from shared.settings import Settings
 from shared.topics import ENCOUNTERS
 from tests.confirmations.test_telling import make_session
@@ -47,6 +50,17 @@ def publish(version: int, *sessions: SessionPublished) -> list[Event[Any]]:
     return [new_event("/portal", data) for data in (*published, header)]
 
 
+async def know_the_parties(settings: Settings, wiring: Wiring) -> None:
+    """Send the parties' facts and wait until the service has them."""
+    await write(settings, [new_event("/intake", data) for data in (EMPLOYER, SCHOOL, PROFILE)])
+    async with asyncio.timeout(20):
+        while True:
+            async with wiring.database.transaction() as session:
+                if len((await session.exec(select(Party))).all()) == 3:
+                    return
+            await asyncio.sleep(0.1)
+
+
 def news(events: list[Event[Any]]) -> set[tuple[str, str, int]]:
     return {(event.type.split(".")[-2], event.data.party, event.data.sequence) for event in events}
 
@@ -59,10 +73,9 @@ async def mails(folder: Path, count: int) -> list[Any]:
 
 
 async def test_published_encounters_are_told_once_and_cancelled_when_lost(ring_settings: Settings) -> None:
-    facts = [new_event("/intake", data) for data in (EMPLOYER, SCHOOL, PROFILE)]
     first = publish(1, make_session("e1"), make_session("e2", start="2027-03-09T09:00", end="2027-03-09T10:00"))
-    async with running(ring_settings):
-        await write(ring_settings, facts)
+    async with running(ring_settings) as wiring:
+        await know_the_parties(ring_settings, wiring)
         await write(ring_settings, first)
         told = await events_until(ring_settings, [ENCOUNTERS], lambda events: len(events) >= 4)
         assert news(told) == {("confirmed", "E0001", 0), ("confirmed", "900001", 0)}
@@ -92,8 +105,8 @@ async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(
 ) -> None:
     settings = ring_settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{unused_port}"})
     inbox = _Inbox()
-    async with running(settings):
-        await write(settings, [new_event("/intake", data) for data in (EMPLOYER, SCHOOL, PROFILE)])
+    async with running(settings) as wiring:
+        await know_the_parties(settings, wiring)
         await write(settings, publish(1, make_session("e1")))
         await events_until(settings, [ENCOUNTERS], lambda events: len(events) >= 2)
         await asyncio.sleep(0.5)  # the first try meets no server
