@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.command import planning
+from services.command import planning, scenario
 
 
 def build() -> typer.Typer:
@@ -16,6 +16,7 @@ def build() -> typer.Typer:
         help="Plan a year of encounters between employers and students for a whole careers hub.",
     )
     planning.register(app)
+    scenario.register(app)
     return app
 
 
