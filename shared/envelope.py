@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from shared.events import EVENTS
 from shared.events.data import EventData
+from shared.reasons import reasons_of
 
 Data = TypeVar("Data")
 AnyData = TypeVar("AnyData", bound=EventData)
@@ -132,11 +133,13 @@ def to_message(event: Event[AnyData], prefix: str) -> Message:
     )
 
 
-def from_message(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Event[EventData]:
+def from_message(
+    headers: Iterable[tuple[str, bytes]], value: bytes | None, max_bytes: int | None = None
+) -> Event[EventData]:
     """Read an event of a known type.
 
     Raises Unreadable when the envelope or the JSON cannot be read or the type is unknown, and WrongShape, with
-    reasons for the sender, when the envelope is good and the data are not.
+    reasons for the sender, when the envelope is good and the data are not, or have more than `max_bytes`.
     """
     cloud_event = _cloud_event(headers, value)
     event_type = cloud_event.get_type()
@@ -167,25 +170,16 @@ def from_message(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> E
             traceparent=traceparent,
         )
 
+    if max_bytes is not None and value is not None and len(value) > max_bytes:
+        message = f"the body has {len(value)} bytes, and at most {max_bytes} are read"
+        raise WrongShape(event(None), [{"field": "", "message": message, "remedy": "send it in parts"}])
     try:
         return event(model.model_validate_json(value or b""))
     except ValidationError as error:
         faults = error.errors(include_url=False)
         if faults[0]["type"] == "json_invalid":
             raise Unreadable(f"the body is not JSON: {faults[0]['msg']}") from error
-        reasons = [
-            {
-                "field": "/" + "/".join(str(part) for part in fault["loc"]),
-                "message": _plain(fault["msg"]),
-                "remedy": f"see the schema of {event_type}",
-            }
-            for fault in faults[:50]
-        ]
-        raise WrongShape(event(None), reasons, value or b"") from error
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        raise WrongShape(event(None), reasons_of(error), value or b"") from error
 
 
 def _cloud_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> CloudEvent:

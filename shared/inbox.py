@@ -162,11 +162,9 @@ class Inbox:
 
 
 def read(record: Record, max_bytes: int = MAX_EVENT_BYTES) -> Event[Any]:
-    """Read one record. Raises Unreadable or WrongShape as `from_message` does, and Unreadable when it is too large."""
-    if record.value is not None and len(record.value) > max_bytes:
-        raise Unreadable(f"the body has {len(record.value)} bytes; at most {max_bytes} are read: send it in parts")
+    """Read one record. Raises Unreadable or WrongShape as `from_message` does."""
     try:
-        return from_message(record.headers, record.value)
+        return from_message(record.headers, record.value, max_bytes)
     except WrongShape as error:
         error.key = (record.key or b"").decode("utf-8", "replace")
         raise

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from faststream.kafka import KafkaBroker
+
 from shared.broker import make_broker, subscribe
 from shared.database import Database, service_database
 from shared.inbox import Handler, Inbox, OnWrongShape
@@ -33,6 +35,7 @@ class Wiring:
     service: str
     database: Database
     relay: Relay
+    broker: KafkaBroker
 
 
 @asynccontextmanager
@@ -52,5 +55,5 @@ async def running_service(settings: Settings, service: str, reads: Sequence[Read
         await broker.start()
         stack.push_async_callback(broker.stop)
         log.info("service.started")
-        yield Wiring(settings, service, database, relay)
+        yield Wiring(settings, service, database, relay, broker)
         log.info("service.stopping")

@@ -1,1 +1,1 @@
-"""Submissions become facts, or refusals with reasons."""
+"""Intake: submissions become facts, or refusals with reasons."""
