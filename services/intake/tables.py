@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, LargeBinary, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
@@ -16,7 +17,13 @@ outbox_table(metadata)
 inbox_table(metadata)
 
 
-class Registered(SQLModel, table=True, metadata=metadata):
+class Row(SQLModel):
+    """A row of one of intake's tables."""
+
+    metadata: ClassVar[MetaData] = metadata
+
+
+class Registered(Row, table=True):
     """One thing of the register, under the subject that its submissions and facts share, such as `school:118785`.
 
     `version` is the sender's, `fact_version` that of the last fact published; `document` is the last submission accepted.
@@ -39,7 +46,7 @@ class Registered(SQLModel, table=True, metadata=metadata):
     changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
 
 
-class Postcode(SQLModel, table=True, metadata=metadata):
+class Postcode(Row, table=True):
     """Where a postcode is, in degrees (WGS 84)."""
 
     __tablename__ = "postcodes"
@@ -49,7 +56,7 @@ class Postcode(SQLModel, table=True, metadata=metadata):
     longitude: float
 
 
-class StagedRow(SQLModel, table=True, metadata=metadata):
+class StagedRow(Row, table=True):
     """A row of a file that is taken whole or not at all, until all of its rows have come.
 
     `envelope` are its event's attributes, `body` its data; `refused` tells that it has been refused for its shape.
