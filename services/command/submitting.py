@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from sqlalchemy.dialects.postgresql import insert
 
+from services.intake.tables import Postcode
 from services.matching.planning.model import MODES, Group, Minute, Offer, Policy, Window
 from services.matching.planning.scenario import Area
+from shared.database import service_database
 from shared.envelope import Event, new_event, to_message
 from shared.events.facts import SubmissionRefused
 from shared.events.fields import Absence, DateSpan, Meaningful, Times
@@ -172,6 +175,18 @@ def _requests(area: Area) -> Iterable[SubmitRequest]:
 
 def _names(group: Group) -> tuple[str, ...]:
     return tuple(calendar.partition(":")[2] for calendar in group.calendars)
+
+
+async def import_postcodes_of(settings: Settings, area: Area) -> None:
+    """Give intake the area's postcodes and their positions."""
+    rows = [
+        {"postcode": postcode, "latitude": position[0], "longitude": position[1]}
+        for postcode, position in area.postcodes.items()
+    ]
+    database = service_database(settings, "intake")
+    async with database.transaction() as session:
+        await session.exec(insert(Postcode).on_conflict_do_nothing(), params=rows)
+    await database.close()
 
 
 @dataclass(slots=True)
