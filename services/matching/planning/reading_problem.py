@@ -160,7 +160,7 @@ class ProblemReader:
                 f"there are {self._windows:,} windows; the most is {MOST_WINDOWS:,}",
                 "Share calendars among groups, and plan one hub at a time",
             )
-            return {}
+            self._faults.refuse_if_any()
         if "" in raw:
             self._faults.add("/calendars/", "a calendar has an empty id", "Name it")
         return {id_: self._kept.get(id(windows)) or self._calendar(id_, windows) for id_, windows in raw.items()}
