@@ -1,0 +1,46 @@
+"""The peers are honest: each gives a valid plan, and one worth comparing with."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.matching.planning.checker import check_sessions
+from services.matching.planning.levels import reckon_levels
+from services.matching.planning.model import Problem, Session
+from services.matching.planning.scenario import fictional_area
+from services.matching.planning.scenario.planted import planted_problem
+from tests.benchmarks.greedy_peers import best_fit, first_come_first_served
+from tests.benchmarks.peers import PEERS, Peer
+
+
+@pytest.fixture(scope="module")
+def hub() -> Problem:
+    return fictional_area(3, 2).problem
+
+
+def covered(problem: Problem, sessions: tuple[Session, ...]) -> int:
+    return next(int(level.value) for level in reckon_levels(problem, sessions) if level.name == "covered")
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_keeps_every_rule_and_covers_students(hub: Problem, name: str) -> None:
+    sessions = PEERS[name](hub, 4)
+    assert check_sessions(hub, sessions) == []
+    assert covered(hub, sessions) > 0.25 * sum(group.size for group in hub.groups)
+
+
+@pytest.mark.parametrize("peer", [first_come_first_served, best_fit])
+def test_the_greedy_peers_keep_every_rule_of_a_larger_hub(peer: Peer) -> None:
+    problem = planted_problem(12, 3).problem
+    sessions = peer(problem, 30)
+    assert check_sessions(problem, sessions) == []
+    assert covered(problem, sessions) > 0.8 * sum(group.size for group in problem.groups)
+
+
+def test_best_fit_beats_the_message_board() -> None:
+    problem = fictional_area(12, 1).problem
+    assert covered(problem, best_fit(problem, 30)) > covered(problem, first_come_first_served(problem, 30))
+
+
+def test_no_time_is_no_plan(hub: Problem) -> None:
+    assert all(peer(hub, 0) == () for peer in PEERS.values())
