@@ -33,6 +33,11 @@ async def _untouched(message: Any) -> Any:
     return message
 
 
+def group_of(settings: Settings, service: str, topics: Sequence[Topic]) -> str:
+    """Name the consumer group in which a service reads these topics."""
+    return f"{settings.topic_prefix}{service}.{'+'.join(topic.name for topic in topics)}"
+
+
 def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Sequence[Topic], inbox: Inbox) -> None:
     """Let a service read `topics` in a consumer group of its own; copies of the service share the partitions."""
 
@@ -48,7 +53,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Seq
         batch_timeout_ms=100,
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=4 * MAX_EVENT_BYTES,
-        group_id=f"{settings.topic_prefix}{service}.{'+'.join(topic.name for topic in topics)}",
+        group_id=group_of(settings, service, topics),
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         decoder=_untouched,

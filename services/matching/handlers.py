@@ -76,7 +76,7 @@ class Handlers:
             return
         statement = upsert(InForce).values([_in_force(newest[encounter]) for encounter in sorted(newest)])
         new = statement.excluded
-        await session.execute(
+        await (await session.connection()).execute(
             statement.on_conflict_do_update(
                 index_elements=["encounter"],
                 set_={
@@ -95,7 +95,7 @@ class Handlers:
     async def _publish(self, session: AsyncSession, event: Event[TimetablePublished]) -> None:
         """Note that a version is published; where facts have changed since its problem was built, repair it."""
         published = event.data
-        await session.execute(
+        await (await session.connection()).execute(
             update(PlanVersion)
             .where(
                 col(PlanVersion.hub) == published.hub,
@@ -159,7 +159,7 @@ async def _keep_returned(session: AsyncSession, planned: Planned, events: Iterab
                     }
                 )
     if rows:
-        await session.execute(upsert(Returned).values(rows).on_conflict_do_nothing())
+        await (await session.connection()).execute(upsert(Returned).values(rows).on_conflict_do_nothing())
 
 
 async def _keep_pinned(session: AsyncSession, planned: Planned, events: Iterable[Event[Any]]) -> None:
@@ -171,7 +171,7 @@ async def _keep_pinned(session: AsyncSession, planned: Planned, events: Iterable
             wanted[event.data.encounter] = _decided(planned, event.data) if pins else None
     if not wanted:
         return
-    await session.execute(delete(Pinned).where(col(Pinned.encounter).in_(sorted(wanted))))
+    await (await session.connection()).execute(delete(Pinned).where(col(Pinned.encounter).in_(sorted(wanted))))
     rows = [
         {
             "encounter": proposed.encounter,
@@ -183,7 +183,7 @@ async def _keep_pinned(session: AsyncSession, planned: Planned, events: Iterable
         if proposed
     ]
     if rows:
-        await session.execute(upsert(Pinned).values(rows))
+        await (await session.connection()).execute(upsert(Pinned).values(rows))
 
 
 def _in_force(event: Event[EncounterTold]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ async def propose(session: AsyncSession, job: LeasedJob, plan: Plan, prefix: str
     await session.flush()
     rows = _rows(plan, version, named)
     for first in range(0, len(rows), _ROWS_A_STATEMENT):
-        await session.execute(insert(PlannedSession), rows[first : first + _ROWS_A_STATEMENT])
+        await (await session.connection()).execute(insert(PlannedSession), rows[first : first + _ROWS_A_STATEMENT])
     await _send(session, job, [header, *parts, _ended(job, PROPOSED, plan, version)], prefix)
     return PROPOSED
 

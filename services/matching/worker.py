@@ -24,6 +24,7 @@ from services.matching.planning.writing import problem_to_json, write_json
 from services.matching.problem import Built, build_problem
 from services.matching.projection import Snapshot, read_snapshot
 from services.matching.proposing import Plan, propose, sentences_of
+from services.matching.reading import wait_until_read
 from shared.database import Database
 from shared.envelope import new_event
 from shared.events.data import EventData
@@ -31,8 +32,10 @@ from shared.events.plans import PlanningEnded, PlanningProgressed, PlanningStart
 from shared.logging import get_logger
 from shared.outbox import Relay, send
 from shared.settings import Settings
+from shared.topics import ENCOUNTERS, FACTS
 
 _IDLE_SECONDS = 0.5
+_READING_SECONDS = 120.0
 _BEAT_SECONDS = 1.0
 _AGAIN_SECONDS = 2.0
 
@@ -134,6 +137,7 @@ class Worker:
 
     async def _plan(self, job: LeasedJob, watched: _Watched) -> str:
         """Build the problem, let the engine plan and check it, publish; returns the outcome."""
+        await self._read_everything()
         snapshot = await self._snapshot(job)
         try:
             built = await asyncio.to_thread(_build, snapshot, job)
@@ -153,6 +157,13 @@ class Worker:
             outcome = await propose(session, job, plan, self._settings.topic_prefix)
         self._relay.nudge()
         return outcome
+
+    async def _read_everything(self) -> None:
+        """Wait for the facts and tellings that came before the run was asked for: they travel by other topics."""
+        try:
+            await wait_until_read(self._settings, "matching", [FACTS, ENCOUNTERS], seconds=_READING_SECONDS)
+        except TimeoutError:
+            raise PlanningFailed("what was submitted before is still being read") from None
 
     async def _snapshot(self, job: LeasedJob) -> Snapshot:
         async with self._database.transaction() as session:
