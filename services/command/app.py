@@ -11,6 +11,7 @@ import typer
 HOMES = {
     "solve": "planning", "check": "planning", "explain": "planning", "scenario": "scenario",
     "demo": "demo", "up": "up", "down": "up", "run": "up", "migrate": "up", "letters": "letters",
+    "import": "importing",
 }  # fmt: skip
 """Module of this package that each command lives in; only that one is loaded, so that `check` starts fast."""
 

@@ -1,0 +1,146 @@
+"""`encounters import`: the operator's way to fill the register from the tables that their publishers offer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.command import embedded
+from services.command.submitting import Answers, submit
+from services.intake.importing.employers import read_employers
+from services.intake.importing.files import Imported, TableRefused
+from services.intake.importing.postcodes import read_postcodes
+from services.intake.importing.schools import read_schools
+from services.intake.postcodes import put_postcodes
+from shared.database import service_database
+from shared.settings import MissingAddress, Settings
+
+OPERATOR = "/operator"
+
+_POSTCODES_HELP = """Take in a postcode directory: the ONS one (columns pcds or pcd, lat, long), or postcode, lat, lon.
+
+Positions of schools and employers come from it, so it goes first. A `.gz` is unpacked. Twice is as good as once.
+"""
+_SCHOOLS_HELP = """Take in the register of schools: edubasealldata from get-information-schools.service.gov.uk.
+
+Open schools and colleges with pupils aged 11 to 18 are submitted; the rest is counted and left out. A school needs a
+hub for its local authority, and a known postcode. Columns with people's names are not read.
+"""
+_EMPLOYERS_HELP = """Take in employers: a download of gender-pay-gap.service.gov.uk.
+
+Those with a postcode and a SIC code are submitted; the rest is counted and left out.
+"""
+
+Table = Annotated[Path, typer.Argument(help="The CSV file, or a .gz of it.", exists=True, dir_okay=False)]
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", help="That of the product, where it runs embedded; default: .state.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `import` to the product's one command."""
+    imports = typer.Typer(
+        no_args_is_help=True, help="Fill the register from public tables: postcodes, schools, employers."
+    )
+    imports.command("postcodes", help=_POSTCODES_HELP)(import_postcodes)
+    imports.command("schools", help=_SCHOOLS_HELP)(import_schools)
+    imports.command("employers", help=_EMPLOYERS_HELP)(import_employers)
+    app.add_typer(imports, name="import")
+
+
+def import_postcodes(file: Table, state_dir: StateDir = None) -> None:
+    """Take in a postcode directory. Exit code 2: the file, or the product, cannot be used."""
+    settings = running_settings(state_dir)
+    started, left_out = time.monotonic(), Counter[str]()
+    taken = _or_exit(_put_postcodes(settings, file, left_out))
+    typer.echo(f"{taken} postcodes are new or have moved ({time.monotonic() - started:.1f} s)")
+    _say_left_out(left_out)
+
+
+async def _put_postcodes(settings: Settings, file: Path, left_out: Counter[str]) -> int:
+    database = service_database(settings, "intake")
+    try:
+        return await put_postcodes(database, read_postcodes(file, left_out))
+    finally:
+        await database.close()
+
+
+def import_schools(file: Table, state_dir: StateDir = None) -> None:
+    """Submit schools. Exit code 1: some were refused. 2: the file, or the product, cannot be used."""
+    _submit(file, state_dir, "schools", read_schools)
+
+
+def import_employers(file: Table, state_dir: StateDir = None) -> None:
+    """Submit employers. Exit code 1: some were refused. 2: the file, or the product, cannot be used."""
+    _submit(file, state_dir, "employers", read_employers)
+
+
+def running_settings(state_dir: Path | None) -> Settings:
+    """Find the product: at the addresses in the environment, or running embedded on a state directory."""
+    settings = Settings()
+    if state_dir:
+        settings = settings.model_copy(update={"state_dir": state_dir})
+    if settings.kafka_bootstrap_servers and settings.database_url:
+        return settings
+    addresses = embedded.addresses_in_use(settings.state_dir)
+    if addresses is None:
+        typer.echo(
+            f"encounters import: nothing runs on {settings.state_dir}: start `encounters up`, "
+            "or set KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL",
+            err=True,
+        )
+        raise typer.Exit(2)
+    found = {"kafka_bootstrap_servers": addresses.kafka_bootstrap, "database_url": addresses.database_url}
+    return settings.model_copy(update=found)
+
+
+def _submit(file: Path, state_dir: Path | None, what: str, read: Any) -> None:
+    settings = running_settings(state_dir)
+    version = int(time.time() // 60)  # rises with every import, so that a newer table amends an older one
+    try:
+        imported: Imported[Any] = read(file, version)
+    except (TableRefused, OSError) as fault:
+        typer.echo(f"encounters import: {file}: {fault}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{len(imported.made)} {what} read from {file}")
+    _say_left_out({why: len(rows) for why, rows in imported.left_out.items()})
+    for note, count in imported.notes.most_common():
+        typer.echo(f"  {count} {note}")
+    answers = _or_exit(submit(settings, OPERATOR, imported.made))
+    typer.echo(f"{answers.taken} taken, {len(answers.refused)} refused")
+    _say_refused(answers, imported.made, imported.rows)
+    if answers.refused:
+        raise typer.Exit(1)
+
+
+def _say_refused(answers: Answers, made: Sequence[Any], rows: Sequence[int]) -> None:
+    """Say which rows were refused, those for the same reason together."""
+    row_of = {one.subject(): row for one, row in zip(made, rows, strict=True)}
+    by_reason: dict[str, list[int]] = {}
+    for refused in answers.refused:
+        for reason in refused.reasons:
+            by_reason.setdefault(f"{reason.message}: {reason.remedy}", []).append(row_of.get(refused.about, 0))
+    for reason_said, found in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:20]:
+        shown = ", ".join(map(str, sorted(found)[:10])) + (" ..." if len(found) > 10 else "")
+        typer.echo(f"  {len(found)} refused, row {shown}: {reason_said}")
+    if len(by_reason) > 20:
+        typer.echo(f"  and {len(by_reason) - 20} more reasons")
+
+
+def _say_left_out(counts: Mapping[str, int]) -> None:
+    for why, count in sorted(counts.items(), key=lambda item: -item[1]):
+        typer.echo(f"  {count} left out: {why}")
+
+
+def _or_exit(work: Any) -> Any:
+    try:
+        return asyncio.run(work)
+    except (TableRefused, MissingAddress, OSError, TimeoutError) as fault:
+        typer.echo(f"encounters import: {fault}", err=True)
+        raise typer.Exit(2) from None
