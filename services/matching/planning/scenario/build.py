@@ -34,10 +34,13 @@ def fictional_area(
     """Invent a hub of so many schools; the same arguments always give the same area.
 
     `seats` is how many seats all offers have together, as a multiple of the students; `employers` is drawn to suit
-    where it is left out; `cornerstones` is how many of them pledge. Raises ValueError for counts outside 1 to 300 schools.
+    where it is left out; `cornerstones` is how many of them pledge. Raises ValueError for counts outside 1 to 300 schools,
+    or for no employer.
     """
     if not 1 <= schools <= MOST_SCHOOLS:
         raise ValueError(f"a scenario has 1 to {MOST_SCHOOLS} schools, not {schools}")
+    if employers is not None and employers < 1:
+        raise ValueError(f"a scenario has at least 1 employer, not {employers}")
     draw = Draw("fiction", schools, seed)
     towns = make_towns(max(1, schools // 4), draw)
     addresses = Addresses(draw)

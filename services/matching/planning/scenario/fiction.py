@@ -16,8 +16,44 @@ LOCAL_AUTHORITY = "990"
 FIRST_URN = 900001
 FIRST_COMPANY = 99000001
 
-_FIRSTS = "Harrow Elder Quill Marl Otter Pell Wren Bracken Sallow Tarn Hob Fenny Gorse Larch Mallow Dun Sedge Corbel Vane Rook"
-_LASTS = "mere combe minster haven stead quay holt bourne wick fold marrow cote staithe garth barrow reach"
+_FIRSTS = [
+    "Harrowen",
+    "Elderin",
+    "Quill",
+    "Marlen",
+    "Otterin",
+    "Pellow",
+    "Wrenna",
+    "Brackle",
+    "Sallen",
+    "Tarnet",
+    "Hobbel",
+    "Fennick",
+    "Gorsel",
+    "Larchen",
+    "Mallow",
+    "Quern",
+    "Sedgel",
+    "Corbel",
+    "Vane",
+    "Rookel",
+]
+_LASTS = [
+    "mere",
+    "minster",
+    "haven",
+    "stead",
+    "quay",
+    "holt",
+    "bourne",
+    "wick",
+    "fold",
+    "marrow",
+    "cote",
+    "staithe",
+    "garth",
+    "reach",
+]
 _PATTERNS = (
     "{} Academy",
     "{} High School",
@@ -92,7 +128,7 @@ class Town:
 
 def make_towns(count: int, draw: Draw) -> list[Town]:
     """Lay out towns on a jittered grid of about 11 km: the first is the county town, one in three is a cold spot."""
-    names = draw.shuffled([first + last for first in _FIRSTS.split() for last in _LASTS.split()])
+    names = draw.shuffled([first + last for first in _FIRSTS for last in _LASTS])
     wide = 1
     while wide * wide < count:
         wide += 1

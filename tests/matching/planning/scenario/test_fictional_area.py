@@ -17,7 +17,7 @@ from services.matching.planning.scenario import Absence, Area, fictional_area
 from services.matching.planning.scenario.terms import academic_year, day_of, school_days
 from services.matching.planning.writing import canonical_sha256, problem_to_json, write_json
 
-KNOWN = "330bdaac57ba66fdce8c5eb420fb09cc86bf0c547b6b599f76d9963f265c02a4"
+KNOWN = "23fb1a9588e756a6bd38cf0cf483bc1bac52ae49f759eb80d4ccea066e645a95"
 
 
 @pytest.fixture(scope="module", params=[1, 2, 7])
@@ -70,6 +70,11 @@ def test_seats_and_employers_are_as_asked(seats: str, employers: int | None) -> 
 def test_a_count_outside_the_range_is_refused(schools: int) -> None:
     with pytest.raises(ValueError, match="1 to 300 schools"):
         fictional_area(schools)
+
+
+def test_no_employer_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 employer"):
+        fictional_area(3, employers=0)
 
 
 @pytest.mark.parametrize("schools", [1, 3, 60])
