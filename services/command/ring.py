@@ -67,34 +67,45 @@ async def running_ring(settings: Settings, say: Callable[[str], None]) -> AsyncI
         say("bringing tables and topics up to date")
         await migrate(ready)
         say("starting the services")
-        async with running_copies(ready, SERVICES):
+        async with running_copies([(service, ready) for service in SERVICES]):
             await wait_until_healthy(ready)
             yield ready
 
 
 @asynccontextmanager
-async def running_copies(settings: Settings, services: Sequence[str]) -> AsyncIterator[list[Child]]:
-    """Run each named service as a process of its own until the block ends; one that dies is started again."""
-    copies = [Child(service, settings.state_dir.absolute() / "logs" / f"{service}.log") for service in services]
+async def running_copies(
+    wanted: Sequence[tuple[str, Settings]], *, restart: bool = True
+) -> AsyncIterator[list[ServiceCopy]]:
+    """Run services, each as a process with settings of its own, until the block ends; one that dies is started again."""
+    copies = [ServiceCopy(service, number, settings) for number, (service, settings) in enumerate(wanted)]
     for copy in copies:
-        start_copy(copy, settings)
-    watch = asyncio.create_task(_keep_alive(copies, settings))
+        copy.start()
+    watch = asyncio.create_task(_keep_alive(copies)) if restart else None
     try:
         yield copies
     finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-        await asyncio.gather(*(copy.stop((signal.SIGTERM, _STOP_SECONDS)) for copy in copies))
+        if watch:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        await asyncio.gather(*(copy.child.stop((signal.SIGTERM, _STOP_SECONDS)) for copy in copies))
 
 
-def start_copy(copy: Child, settings: Settings) -> None:
-    """Start one service's process with these settings in its environment."""
-    copy.spawn(
-        [sys.executable, "-m", "services.command.app", "run", copy.name],
-        folder=Path.cwd(),
-        on_parent_death=signal.SIGTERM,
-        environment=environment_of(settings),
-    )
+class ServiceCopy:
+    """One process of one service."""
+
+    def __init__(self, service: str, number: int, settings: Settings) -> None:
+        self.service = service
+        self.child = Child(service, settings.state_dir.absolute() / "logs" / f"{service}-{number}.log")
+        self._settings = settings
+
+    def start(self) -> None:
+        """Start the process, its settings in its environment."""
+        self.child.spawn(
+            [sys.executable, "-m", "services.command.app", "run", self.service],
+            folder=Path.cwd(),
+            on_parent_death=signal.SIGTERM,
+            environment=environment_of(self._settings),
+        )
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -108,15 +119,15 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return variables
 
 
-async def _keep_alive(copies: Sequence[Child], settings: Settings) -> None:
+async def _keep_alive(copies: Sequence[ServiceCopy]) -> None:
     log = get_logger(service="command")
     while True:
         await asyncio.sleep(_WATCH_SECONDS)
         for copy in copies:
-            if copy.has_ended():
-                log.warning("ring.service.restarted", name=copy.name, log=str(copy.log))
+            if copy.child.has_ended():
+                log.warning("ring.service.restarted", name=copy.service, log=str(copy.child.log))
                 await asyncio.sleep(_RESTART_SECONDS)
-                start_copy(copy, settings)
+                copy.start()
 
 
 async def wait_until_healthy(settings: Settings) -> None:
@@ -131,7 +142,7 @@ async def wait_until_healthy(settings: Settings) -> None:
             except httpx.HTTPError:
                 pass
             await asyncio.sleep(0.1)
-    log = settings.state_dir.absolute() / "logs" / "portal.log"
+    log = settings.state_dir.absolute() / "logs" / "portal-0.log"
     raise ChildFailed("portal", f"did not answer within {_START_SECONDS:.0f} seconds", log)
 
 
