@@ -81,8 +81,8 @@ def _certified_bound(problem: Problem, proof: Proof, students: int) -> tuple[int
     if certificate is None:
         return students, None
     claimed = _whole(certificate.get("bound"))
-    if claimed is not None and claimed >= students:
-        return students, None  # no plan covers more than all, whatever else the certificate holds
+    if claimed is not None and claimed >= students and "format" not in certificate:
+        return students, None  # no plan covers more than all, which needs no prices
     try:
         from services.matching.planning.certificate import CertificateRefused, verify_certificate
     except ImportError:  # pragma: no cover - numpy, which the certificate's arithmetic needs, is an extra
@@ -91,6 +91,9 @@ def _certified_bound(problem: Problem, proof: Proof, students: int) -> tuple[int
         certified = min(students, verify_certificate(problem, certificate))
     except CertificateRefused as refused:
         return students, Violation("certificate", f"The certificate is refused: {refused}", "/proof/certificate")
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # it may come from anybody
+        message = f"The certificate is not of the documented form ({type(error).__name__})."
+        return students, Violation("certificate", message, "/proof/certificate")
     if claimed is not None and claimed < certified:
         message = f"The certificate says {claimed} and shows {certified}."
         return certified, Violation("certificate", message, "/proof/certificate/bound")

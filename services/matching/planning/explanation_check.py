@@ -109,6 +109,7 @@ def verify_unmet_facts(
     arranged = plan or Plan(known or Known(problem), sessions)
     found: list[str] = []
     for entry in unmet:
+        found += _rivals(arranged, entry)
         verify = _FACT_CHECKS.get(entry.code)
         if verify is not None:
             found += verify(arranged, entry)
@@ -126,7 +127,6 @@ def _rivals(plan: Plan, entry: Unmet) -> Iterator[str]:
 
 def _crowded_out(plan: Plan, entry: Unmet) -> Iterator[str]:
     """Tell when no group is named that keeps this one out, or one that has no encounter itself."""
-    yield from _rivals(plan, entry)
     if not entry.with_groups:
         yield f"It is not said which groups crowd out group {entry.group}."
     for id_ in entry.with_groups:
@@ -135,7 +135,5 @@ def _crowded_out(plan: Plan, entry: Unmet) -> Iterator[str]:
 
 
 _FACT_CHECKS: Mapping[str, Callable[[Plan, Unmet], Iterator[str]]] = {
-    "hosting-limit": _rivals,
-    "shared-shortage": _rivals,
     "crowded-out": _crowded_out,
 }

@@ -57,15 +57,17 @@ def reason_sentence(known: Known, unmet: Unmet) -> str:
 
 def _no_offer_for_year(known: Known, group: Group, facts: Mapping[str, Any]) -> str:
     near = facts["nearest"]
+    if not facts["offers_left"]:
+        return "There is no offer at all."
     nearest = f"; the nearest, {name_offer(known, near['offer'])}, is for {_years(near['years'])}" if near else ""
-    return f"None of the {_count(facts)} is for Year {group.year}{nearest}."
+    return f"{_none_of(facts)} is for Year {group.year}{nearest}."
 
 
 def _mode(known: Known, group: Group, facts: Mapping[str, Any]) -> str:
     kinds = " or ".join(MODE_NAMES[mode] for mode in facts["modes"]) or "nothing"
     near = facts["nearest"]
     return (
-        f"The group can take {kinds}, and none of the {_count(facts)} for Year {group.year} is that; "
+        f"The group can take {kinds} only. {_none_of(facts)} for Year {group.year} is that; "
         f"the nearest, {name_offer(known, near['offer'])}, gives {MODE_NAMES[near['mode']]}."
     )
 
@@ -73,7 +75,7 @@ def _mode(known: Known, group: Group, facts: Mapping[str, Any]) -> str:
 def _adjustments(known: Known, _: Group, facts: Mapping[str, Any]) -> str:
     near = facts["nearest"]
     return (
-        f"The group needs {_list(facts['adjustments'])}, which none of the {_count(facts)} that would suit can meet; "
+        f"The group needs {_list(facts['adjustments'])}. {_none_of(facts)} that would suit can meet all of it; "
         f"{name_offer(known, near['offer'])} lacks only {_list(near['missing'])}."
     )
 
@@ -81,7 +83,7 @@ def _adjustments(known: Known, _: Group, facts: Mapping[str, Any]) -> str:
 def _out_of_reach(known: Known, _: Group, facts: Mapping[str, Any]) -> str:
     near = facts["nearest"]
     return (
-        f"All {_count(facts)} that would suit {'is' if facts['offers_left'] == 1 else 'are'} too far away; the nearest, "
+        f"{_none_of(facts)} that would suit is near enough; the nearest, "
         f"{name_offer(known, near['offer'])}, is {near['km']:.1f} km away and the limit is {near['limit_km']:g} km."
     )
 
@@ -89,7 +91,7 @@ def _out_of_reach(known: Known, _: Group, facts: Mapping[str, Any]) -> str:
 def _no_common_window(known: Known, _: Group, facts: Mapping[str, Any]) -> str:
     near, start = (
         facts["nearest"],
-        f"None of the {_count(facts)} within reach has a time at which the group can be seen",
+        f"{_none_of(facts)} within reach has a time at which the group can be seen",
     )
     if not near:
         return f"{start}."
@@ -119,6 +121,10 @@ _SENTENCES: Mapping[str, Callable[[Known, Group, Mapping[str, Any]], str]] = {
 
 def _count(facts: Mapping[str, Any]) -> str:
     return f"{facts['offers_left']:,} offer{'s' if facts['offers_left'] != 1 else ''}"
+
+
+def _none_of(facts: Mapping[str, Any]) -> str:
+    return f"None of the {facts['offers_left']:,} offers" if facts["offers_left"] > 1 else "Not even the one offer"
 
 
 def _years(years: list[int]) -> str:
