@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from sqlalchemy.dialects.postgresql import insert
 
-from services.intake.tables import Postcode
+from services.intake.postcodes import put_postcodes
 from services.matching.planning.model import MODES, Group, Minute, Offer, Policy, Window
 from services.matching.planning.scenario import Area
 from shared.database import service_database
@@ -179,13 +178,8 @@ def _names(group: Group) -> tuple[str, ...]:
 
 async def import_postcodes_of(settings: Settings, area: Area) -> None:
     """Give intake the area's postcodes and their positions."""
-    rows = [
-        {"postcode": postcode, "latitude": position[0], "longitude": position[1]}
-        for postcode, position in area.postcodes.items()
-    ]
     database = service_database(settings, "intake")
-    async with database.transaction() as session:
-        await session.exec(insert(Postcode).on_conflict_do_nothing(), params=rows)
+    await put_postcodes(database, ((postcode, *position) for postcode, position in area.postcodes.items()))
     await database.close()
 
 
