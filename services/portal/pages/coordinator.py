@@ -1,0 +1,161 @@
+"""A coordinator's pages: how the hub stands, and the review of its timetable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form, Path, Query, Request
+from starlette.responses import Response
+
+from services.portal import hubs
+from services.portal.asking import Asking, Running, Transaction, check_csrf
+from services.portal.pages.rendering import go, page
+from services.portal.problems import NotFound, WrongFields
+from services.portal.reviewing import Decided, Review, State, Why, cancel_planning, request_plan
+
+router = APIRouter(prefix="/hub")
+
+PAGE_SESSIONS = 25
+HubId = Annotated[str, Path(max_length=100)]
+Csrf = Annotated[str, Form()]
+
+
+@router.get("")
+async def own_hub(request: Request, asking: Asking, session: Transaction) -> Response:
+    """Go to the hub that one coordinates, or choose among several."""
+    mine = await hubs.hubs(session, asking)
+    if asking.role == "coordinator":
+        return await overview(request, asking.organisation_id, asking, session)
+    return page(request, "hubs.html", asking, hubs=mine)
+
+
+@router.get("/{hub}")
+async def overview(
+    request: Request,
+    hub: HubId,
+    asking: Asking,
+    session: Transaction,
+    state: Annotated[str, Query(max_length=20)] = "",
+    mode: Annotated[str, Query(max_length=20)] = "",
+    search: Annotated[str, Query(max_length=200)] = "",
+    number: Annotated[int, Query(ge=1, le=10_000, alias="page")] = 1,
+) -> Response:
+    """Show the hub: coverage, planning, sessions to decide, who is left out, what would help."""
+    timetable = await hubs.timetable(session, asking, hub)
+    named = {found.hub: found.name for found in await hubs.hubs(session, asking)}
+    total, sessions = await hubs.sessions(
+        session, asking, hub, state=state, mode=mode, search=search.strip(),
+        offset=(number - 1) * PAGE_SESSIONS, limit=PAGE_SESSIONS,
+    )  # fmt: skip
+    shortfalls = await hubs.shortfalls(session, asking, hub)
+    reasons: Counter[str] = Counter()
+    for shortfall in shortfalls:
+        reasons[shortfall.code] += shortfall.students
+    chosen = {"state": state, "mode": mode, "search": search}
+
+    def page_link(to: int) -> str:
+        return "?" + urlencode({**{name: value for name, value in chosen.items() if value}, "page": to}) + "#sessions"
+
+    return page(
+        request, "hub.html", asking, hub=hub, name=named.get(hub, hub), timetable=timetable, sessions=sessions,
+        total=total, number=number, pages=-(-total // PAGE_SESSIONS), page_link=page_link, chosen=chosen,
+        shortfalls=shortfalls, reasons=reasons.most_common(), remedies=await hubs.remedies(session, asking, hub),
+        run=await _newest_run(session, asking, hub), address=_address(hub), states=list(State),
+    )  # fmt: skip
+
+
+def _address(hub: str) -> str:
+    return f"/hub/{quote(hub, safe='')}"
+
+
+async def _newest_run(session: Transaction, asking: Asking, hub: str) -> hubs.RunView | None:
+    runs = await hubs.planning(session, asking, hub, limit=1)
+    return runs[0] if runs else None
+
+
+@router.get("/{hub}/progress")
+async def progress(request: Request, hub: HubId, asking: Asking, session: Transaction) -> Response:
+    """Show how the newest planning run goes; the overview asks for this every two seconds."""
+    return page(request, "progress.html", asking, run=await _newest_run(session, asking, hub), address=_address(hub))
+
+
+@router.get("/{hub}/decisions")
+async def decisions(request: Request, hub: HubId, asking: Asking, session: Transaction) -> Response:
+    """Show who decided what."""
+    found = await hubs.audit(session, asking, hub)
+    return page(request, "decisions.html", asking, hub=hub, decisions=found, address=_address(hub))
+
+
+@router.get("/{hub}/sessions/{encounter}")
+async def session_page(
+    request: Request, hub: HubId, encounter: Annotated[str, Path(max_length=100)], asking: Asking, session: Transaction
+) -> Response:
+    """Show one session, and decide about it."""
+    timetable = await hubs.timetable(session, asking, hub)
+    found = await hubs.one_session(session, asking, hub, encounter)
+    if timetable is None or found is None:
+        raise NotFound("This session is not in the newest timetable: the plan has changed since.")
+    return page(
+        request, "session.html", asking, hub=hub, session=found, timetable=timetable, address=_address(hub), fault=None
+    )
+
+
+@router.post("/{hub}/plans")
+async def plan(
+    request: Request, hub: HubId, asking: Asking, portal: Running, session: Transaction,
+    seconds: Annotated[float, Form(gt=0, le=3600)] = 60, csrf: Csrf = "",
+) -> Response:  # fmt: skip
+    """Ask for a plan."""
+    check_csrf(request, csrf)
+    await request_plan(session, portal.settings.topic_prefix, asking, hub, seconds)
+    return go(request, _address(hub), "A plan has been asked for. Its progress is shown below.")
+
+
+@router.post("/{hub}/plans/{job}/cancel")
+async def cancel(
+    request: Request, hub: HubId, job: str, asking: Asking, portal: Running, session: Transaction, csrf: Csrf = ""
+) -> Response:
+    """Stop a planning run."""
+    check_csrf(request, csrf)
+    await cancel_planning(session, portal.settings.topic_prefix, asking, hub, job)
+    return go(request, _address(hub), "The planning run is being stopped.")
+
+
+@router.post("/{hub}/decide")
+async def decide(
+    request: Request, hub: HubId, asking: Asking, portal: Running, session: Transaction,
+    version: Annotated[int, Form(ge=1)],
+    action: Annotated[Literal["approve", "approve_all", "pin", "unpin", "return", "publish"], Form()],
+    encounter: Annotated[list[str] | None, Form()] = None,
+    seen: Annotated[State | None, Form()] = None,
+    why: Annotated[Why | None, Form()] = None,
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    csrf: Csrf = "",
+) -> Response:  # fmt: skip
+    """Take a decision about one session, several or all."""
+    check_csrf(request, csrf)
+    review = await Review.open(session, portal.settings.topic_prefix, asking, hub, version)
+    chosen = encounter or []
+    if action not in ("approve_all", "publish") and not chosen:
+        raise WrongFields("No session was chosen: tick the sessions that you decide about, then choose again.")
+    decided, said = await _decide(review, action, chosen, seen, why, reason.strip())
+    return go(request, f"{_address(hub)}#sessions", said.format(decided.changed, "" if decided.changed == 1 else "s"))
+
+
+async def _decide(
+    review: Review, action: str, chosen: list[str], seen: State | None, why: Why | None, reason: str
+) -> tuple[Decided, str]:
+    if action == "approve_all":
+        return await review.approve(None), "{} session{} approved."
+    if action == "approve":
+        return await review.approve(chosen, seen), "{} session{} approved."
+    if action == "publish":
+        return await review.publish(), "{} session{} published. Employers and schools are being told."
+    if action == "return":
+        if why is None or not reason:
+            raise WrongFields("To return a session, choose why and write the reason: people will ask for it.")
+        return await review.give_back(chosen, why, reason, seen), "{} session{} returned."
+    pinned = action == "pin"
+    return await review.pin(chosen, pinned=pinned), "{} session{} pinned." if pinned else "{} session{} unpinned."

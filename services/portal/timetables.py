@@ -1,0 +1,167 @@
+"""Timetables as matching proposes them: parts are gathered, and a version is opened for review once it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.portal.projecting import Values, table_of
+from services.portal.tables import Remedy, Row, SessionRow, Shortfall, Timetable, now
+from shared.envelope import Event
+from shared.events.plans import (
+    OfPlanning,
+    OfTimetable,
+    PlanningEnded,
+    PlanningProgressed,
+    PlanningStarted,
+    RemedyProposed,
+    SessionProposed,
+    ShortfallExplained,
+    TimetableProposed,
+)
+
+
+def _key(part: OfTimetable) -> Values:
+    return {"hub": part.hub, "academic_year": part.academic_year, "version": part.version}
+
+
+def _header(part: TimetableProposed) -> Values:
+    return {**_key(part), "complete": False, "data": part.model_dump(mode="json"), "received_at": now()}
+
+
+def _session(part: SessionProposed) -> Values:
+    return {
+        **_key(part),
+        "encounter": part.encounter,
+        "employer": part.employer,
+        "mode": part.mode,
+        "start": part.start,
+        "schools": sorted({attendance.school for attendance in part.attendances}),
+        "students": sum(attendance.students for attendance in part.attendances),
+        "compared": part.compared,
+        "state": "proposed",
+        "stands": False,
+        "pinned": False,
+        "data": part.model_dump(mode="json", exclude={"compared"}),
+    }
+
+
+def _shortfall(part: ShortfallExplained) -> Values:
+    return {
+        **_key(part), "group": part.group, "school": part.school, "students": part.students,
+        "code": part.code, "sentence": part.sentence,
+    }  # fmt: skip
+
+
+def _remedy(part: RemedyProposed) -> Values:
+    return {
+        **_key(part), "rank": part.rank, "text": part.text, "kind": part.kind,
+        "cost_minutes": part.cost_minutes, "would_cover": part.would_cover,
+    }  # fmt: skip
+
+
+_PARTS: dict[type[OfTimetable], tuple[type[Row], Any]] = {
+    TimetableProposed: (Timetable, _header),
+    SessionProposed: (SessionRow, _session),
+    ShortfallExplained: (Shortfall, _shortfall),
+    RemedyProposed: (Remedy, _remedy),
+}
+
+
+async def keep_timetables(session: AsyncSession, events: Sequence[Event[OfTimetable]]) -> None:
+    """Keep parts of proposed timetables; a version whose parts are all here becomes the one under review."""
+    rows: dict[type[Row], list[Values]] = {}
+    for event in events:
+        row, values_of = _PARTS[type(event.data)]
+        rows.setdefault(row, []).append(values_of(event.data))
+    connection = await session.connection()
+    for row, batch in rows.items():
+        await connection.execute(insert(table_of(row)).on_conflict_do_nothing(), batch)
+    touched = {(event.data.hub, event.data.academic_year, event.data.version) for event in events}
+    for hub, academic_year, version in sorted(touched):
+        await _open_when_complete(session, {"hub": hub, "year": academic_year, "version": version})
+
+
+_PART = "hub = :hub AND academic_year = :year AND version = :version"
+
+_COMPLETE = text(
+    f"UPDATE timetables SET complete = true WHERE {_PART} AND NOT complete "  # noqa: S608 - constants only
+    f"AND (SELECT count(*) FROM sessions WHERE {_PART}) >= CAST(data->>'sessions' AS int) "
+    f"AND (SELECT count(*) FROM shortfalls WHERE {_PART}) >= CAST(data->>'shortfalls' AS int) "
+    f"AND (SELECT count(*) FROM remedies WHERE {_PART}) >= CAST(data->>'remedies' AS int) RETURNING 1"
+)
+
+_LOCK_HEAD = text("SELECT academic_year, version FROM heads WHERE hub = :hub FOR UPDATE")
+
+_NEW_HEAD = text(
+    "INSERT INTO heads (hub, academic_year, version) VALUES (:hub, :year, :version) "
+    "ON CONFLICT (hub) DO UPDATE SET academic_year = excluded.academic_year, version = excluded.version"
+)
+
+_APPROVALS_STAND = text(
+    "UPDATE sessions AS new SET state = 'approved', stands = true, pinned = old.pinned, decided_at = old.decided_at "
+    "FROM sessions AS old WHERE new.hub = :hub AND new.academic_year = :year AND new.version = :version "
+    "AND old.hub = :hub AND old.academic_year = :year AND old.version = :before AND old.encounter = new.encounter "
+    "AND old.start = new.start AND old.data->'attendances' = new.data->'attendances' "
+    "AND old.state IN ('approved', 'published')"
+)
+
+_PINS_STAND = text(
+    "UPDATE sessions AS new SET pinned = true FROM sessions AS old "
+    "WHERE new.hub = :hub AND new.academic_year = :year AND new.version = :version "
+    "AND old.hub = :hub AND old.academic_year = :year AND old.version = :before AND old.encounter = new.encounter "
+    "AND old.pinned AND old.state <> 'returned'"
+)
+
+
+async def _open_when_complete(session: AsyncSession, version: Values) -> None:
+    """Open a complete version for review; approvals stand where start and attendances are as they were."""
+    connection = await session.connection()
+    if not (await connection.execute(_COMPLETE, version)).first():
+        return
+    head = (await connection.execute(_LOCK_HEAD, {"hub": version["hub"]})).first()
+    if head and (head.academic_year, head.version) > (version["year"], version["version"]):
+        return
+    await connection.execute(_NEW_HEAD, version)
+    if head and head.academic_year == version["year"]:
+        await connection.execute(_APPROVALS_STAND, {**version, "before": head.version})
+        await connection.execute(_PINS_STAND, {**version, "before": head.version})
+
+
+_RUN = text(
+    "INSERT INTO planning_runs (job, hub, state, why, budget_seconds, students, groups, offers, phase, covered, bound, "
+    "seconds, outcome, message, began_at, changed_at) VALUES (:job, :hub, 'running', :why, :budget_seconds, :students, "
+    ":groups, :offers, '', 0, 0, 0, '', '', now(), now()) ON CONFLICT (job) DO UPDATE SET state = 'running', "
+    "why = excluded.why, budget_seconds = excluded.budget_seconds, students = excluded.students, "
+    "groups = excluded.groups, offers = excluded.offers, changed_at = now() WHERE planning_runs.state <> 'ended'"
+)
+_PROGRESS = text(
+    "UPDATE planning_runs SET state = 'running', phase = :phase, covered = :covered, bound = :bound, "
+    "seconds = :seconds, changed_at = now() WHERE job = :job AND state <> 'ended'"
+)
+_ENDED = text(
+    "INSERT INTO planning_runs (job, hub, state, why, budget_seconds, students, groups, offers, phase, covered, bound, "
+    "seconds, outcome, version, message, began_at, changed_at) VALUES (:job, :hub, 'ended', '', 0, 0, 0, 0, '', 0, 0, "
+    "0, :outcome, :version, :message, now(), now()) ON CONFLICT (job) DO UPDATE SET state = 'ended', "
+    "outcome = excluded.outcome, version = excluded.version, message = excluded.message, changed_at = now()"
+)
+
+
+async def keep_planning(session: AsyncSession, events: Sequence[Event[OfPlanning]]) -> None:
+    """Keep how planning runs go: of each run its start, its latest progress and its end."""
+    started = {event.data.job: event.data for event in events if isinstance(event.data, PlanningStarted)}
+    progressed = {event.data.job: event.data for event in events if isinstance(event.data, PlanningProgressed)}
+    ended = {event.data.job: event.data for event in events if isinstance(event.data, PlanningEnded)}
+    connection = await session.connection()
+    for statement, newest in ((_RUN, started), (_PROGRESS, progressed), (_ENDED, ended)):
+        batch = [
+            {**data.model_dump(exclude={"seconds"}), "seconds": getattr(data, "seconds", 0)} for data in newest.values()
+        ]
+        if statement is _RUN:
+            batch = [{**values, "budget_seconds": values["seconds"]} for values in batch]
+        if batch:
+            await connection.execute(statement, batch)
