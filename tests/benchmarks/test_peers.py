@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.matching.planning.checker import check_sessions
@@ -24,9 +26,18 @@ def covered(problem: Problem, sessions: tuple[Session, ...]) -> int:
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_keeps_every_rule_and_covers_students(hub: Problem, name: str) -> None:
-    sessions = PEERS[name](hub, 4)
+    sessions = PEERS[name](hub, 20)
     assert check_sessions(hub, sessions) == []
     assert covered(hub, sessions) > 0.25 * sum(group.size for group in hub.groups)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_never_crowds_a_school(name: str) -> None:
+    problem = fictional_area(1, 2, employers=30).problem
+    small = replace(problem, schools=tuple(replace(school, hosting_limit=1) for school in problem.schools))
+    sessions = PEERS[name](small, 20)
+    assert sessions
+    assert check_sessions(small, sessions) == []
 
 
 @pytest.mark.parametrize("peer", [first_come_first_served, best_fit])
