@@ -11,7 +11,7 @@ import typer
 HOMES = {
     "solve": "planning", "check": "planning", "explain": "planning", "scenario": "scenario",
     "demo": "demo", "up": "up", "down": "up", "run": "up", "migrate": "up", "letters": "letters",
-    "import": "importing",
+    "import": "importing", "export-problem": "export_problem",
 }  # fmt: skip
 """Module of this package that each command lives in; only that one is loaded, so that `check` starts fast."""
 
@@ -21,6 +21,7 @@ _HELP = """Plan a year of encounters between employers and students for a whole 
 With planning files alone, no service:   scenario, solve, check, explain
 The product on this machine:             demo, up, down
 The product spread over machines:        migrate, run
+Who may come in:                         account, token
 """
 
 

@@ -32,6 +32,11 @@ SOURCE = "/matching"
 Planned = Mapping[tuple[str, int, str], PlannedSession]
 """Proposed sessions by hub, version and encounter."""
 
+_PUBLISHED = text("""
+    SELECT hub FROM plan_versions WHERE published AND hub = ANY(CAST(:hubs AS text[]))
+    UNION SELECT hub FROM in_force WHERE NOT cancelled AND hub = ANY(CAST(:hubs AS text[])) ORDER BY 1
+""")
+
 
 class Handlers:
     """What the service does with each batch of events."""
@@ -40,12 +45,11 @@ class Handlers:
         self._settings = settings
 
     async def facts(self, session: AsyncSession, events: Sequence[Event[Any]]) -> None:
-        """Keep facts; where one changes the problem of a hub that has a plan in force, that plan is to be repaired."""
+        """Keep facts; where one changes the problem of a hub that has published a plan, it is to be repaired."""
         changed = await keep_facts(session, events)
-        rows = await session.exec(
-            select(InForce.hub).where(col(InForce.hub).in_(changed), col(InForce.cancelled).is_(False)).distinct()
-        )
-        await self._repair(session, sorted(rows), events[-1])
+        if changed:
+            published = await (await session.connection()).execute(_PUBLISHED, {"hubs": changed})
+            await self._repair(session, [row.hub for row in published], events[-1])
 
     async def decisions(self, session: AsyncSession, events: Sequence[Event[Any]]) -> None:
         """Queue and cancel planning runs, and keep what binds every later plan: returned and pinned sessions."""

@@ -15,8 +15,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.matching.planning.clock import Clock
-from services.matching.planning.model import Minute
 from shared.database import Database
 from shared.envelope import Event, new_id
 from shared.events.decisions import CancelPlanning, RequestPlan
@@ -45,10 +43,6 @@ class LeasedJob:
         return Event(
             self.id, "/matching", "", "", datetime.now(UTC), None, self.correlation_id, self.traceparent
         )  # fmt: skip
-
-    def first_start(self, clock: Clock) -> Minute | None:
-        """Give the moment before which no new session may start, where the request named one."""
-        return clock.minute(self.not_before) if self.not_before else None
 
 
 class LeaseLost(Exception):

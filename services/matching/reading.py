@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from shared.broker import group_of
 from shared.settings import Settings
@@ -21,16 +22,24 @@ async def wait_until_read(settings: Settings, service: str, topics: Sequence[Top
     Each topic is one that the service reads by itself, in a group of its own. Raises TimeoutError.
     """
     async with asyncio.timeout(seconds):
-        wanted = await _ends(settings, topics)
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka())
-        await admin.start()
-        try:
-            for topic in topics:
-                group = group_of(settings, service, [topic])
-                while not await _has_read(admin, group, settings, topic, wanted):  # noqa: ASYNC110 - Kafka calls nobody back
-                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-        finally:
-            await admin.close()
+        while True:
+            try:
+                return await _wait(settings, service, topics)
+            except KafkaError:  # away for a moment, or the group is being looked after by nobody just now
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _wait(settings: Settings, service: str, topics: Sequence[Topic]) -> None:
+    wanted = await _ends(settings, topics)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka())
+    await admin.start()
+    try:
+        for topic in topics:
+            group = group_of(settings, service, [topic])
+            while not await _has_read(admin, group, settings, topic, wanted):  # noqa: ASYNC110 - Kafka calls nobody back
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    finally:
+        await admin.close()
 
 
 async def _ends(settings: Settings, topics: Sequence[Topic]) -> dict[TopicPartition, int]:

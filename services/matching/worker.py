@@ -6,23 +6,22 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.matching import jobs
 from services.matching.engine import PlanningFailed, ProgressLine, run_engine
+from services.matching.exporting import UnknownHub, present_problem
 from services.matching.handlers import SOURCE
 from services.matching.jobs import LeasedJob, LeaseLost
-from services.matching.planning.clock import Clock, RefusedTime
+from services.matching.planning.clock import RefusedTime
 from services.matching.planning.model import Problem
 from services.matching.planning.reading import read_timetable
 from services.matching.planning.writing import problem_to_json, write_json
-from services.matching.problem import Built, build_problem
-from services.matching.projection import Snapshot, read_snapshot
+from services.matching.problem import Built
+from services.matching.projection import Snapshot
 from services.matching.proposing import Plan, propose, sentences_of
 from services.matching.reading import wait_until_read
 from shared.database import Database
@@ -138,9 +137,10 @@ class Worker:
     async def _plan(self, job: LeasedJob, watched: _Watched) -> str:
         """Build the problem, let the engine plan and check it, publish; returns the outcome."""
         await self._read_everything()
-        snapshot = await self._snapshot(job)
         try:
-            built = await asyncio.to_thread(_build, snapshot, job)
+            snapshot, built = await present_problem(self._database, job.hub, job.not_before)
+        except UnknownHub as unknown:
+            raise PlanningFailed(str(unknown), lasting=True) from unknown
         except RefusedTime as refused:
             raise PlanningFailed(f"{refused.message}. {refused.remedy}", lasting=True) from refused
         await self._started(job, built.problem)
@@ -164,13 +164,6 @@ class Worker:
             await wait_until_read(self._settings, "matching", [FACTS, ENCOUNTERS], seconds=_READING_SECONDS)
         except TimeoutError:
             raise PlanningFailed("what was submitted before is still being read") from None
-
-    async def _snapshot(self, job: LeasedJob) -> Snapshot:
-        async with self._database.transaction() as session:
-            snapshot = await read_snapshot(session, job.hub)
-        if snapshot is None:
-            raise PlanningFailed(f"no hub {job.hub!r} is registered: register it first")
-        return snapshot
 
     async def _started(self, job: LeasedJob, problem: Problem) -> None:
         started = PlanningStarted(
@@ -201,12 +194,6 @@ class Worker:
     async def _send(self, session: AsyncSession, job: LeasedJob, parts: Sequence[EventData]) -> None:
         await send(session, [new_event(SOURCE, part, cause=job.cause()) for part in parts], self._settings.topic_prefix)
         self._relay.nudge()
-
-
-def _build(snapshot: Snapshot, job: LeasedJob) -> Built:
-    zone = snapshot.projection.hub.time_zone
-    now = datetime.now(ZoneInfo(zone)).replace(tzinfo=None)
-    return build_problem(snapshot.projection, now, job.first_start(Clock(zone)))
 
 
 def _plan_of(snapshot: Snapshot, built: Built, problem: Path, timetable: Path) -> Plan:
