@@ -20,15 +20,15 @@ def check_references(problem: Problem, faults: Faults) -> None:
     for at, group in enumerate(problem.groups):
         if group.school not in schools:
             _unknown(faults, pointer_to("groups", at, "school"), group.school, "school")
-        _check_all(faults, pointer_to("groups", at, "calendars"), group.calendars, calendars, "calendar")
+        _check_all(faults, ("groups", at, "calendars"), group.calendars, calendars, "calendar")
     for at, offer in enumerate(problem.offers):
         if offer.employer not in employers:
             _unknown(faults, pointer_to("offers", at, "employer"), offer.employer, "employer")
-        _check_all(faults, pointer_to("offers", at, "calendars"), offer.calendars, calendars, "calendar")
+        _check_all(faults, ("offers", at, "calendars"), offer.calendars, calendars, "calendar")
     for at, pledge in enumerate(problem.pledges):
         if pledge.employer not in employers:
             _unknown(faults, pointer_to("pledges", at, "employer"), pledge.employer, "employer")
-        _check_all(faults, pointer_to("pledges", at, "schools_first"), sorted(pledge.schools_first), schools, "school")
+        _check_all(faults, ("pledges", at, "schools_first"), sorted(pledge.schools_first), schools, "school")
     known = {"offer": offers, "school": schools, "group": groups}
     for name, decisions in (("pinned", problem.pinned), ("forbidden", problem.forbidden)):
         for at, decision in enumerate(decisions):
@@ -49,10 +49,12 @@ def _unique(section: str, records: Iterable[Any], faults: Faults) -> set[str]:
     return seen
 
 
-def _check_all(faults: Faults, pointer: str, named: Sequence[str], known: Collection[str], what: str) -> None:
+def _check_all(
+    faults: Faults, steps: tuple[object, ...], named: Sequence[str], known: Collection[str], what: str
+) -> None:
     for place, value in enumerate(named):
         if value not in known:
-            _unknown(faults, f"{pointer}/{place}", value, what)
+            _unknown(faults, pointer_to(*steps, place), value, what)
 
 
 def _unknown(faults: Faults, pointer: str, value: str, what: str) -> None:

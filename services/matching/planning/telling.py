@@ -98,7 +98,7 @@ def _no_common_window(known: Known, _: Group, facts: Mapping[str, Any]) -> str:
     offer = name_offer(known, near["offer"])
     if "minutes_short" in near:
         return f"{start}; {offer} comes nearest, {near['minutes_short']:,} minutes short on a day that both have."
-    return f"{start}, not even on one day; {offer} comes nearest, {near['days_apart']:,} days apart."
+    return f"{start}, not even on one day; {offer} comes nearest, {near['days_apart']:,} day{'s' if near['days_apart'] != 1 else ''} apart."
 
 
 def _too_large(known: Known, group: Group, facts: Mapping[str, Any]) -> str:

@@ -11,8 +11,11 @@ from typing import Any
 
 from services.matching.planning.checker import check_sessions
 from services.matching.planning.clock import Clock
-from services.matching.planning.model import Attendance, Problem, Session
+from services.matching.planning.levels import covered_by_group, reckon_levels
+from services.matching.planning.model import Attendance, Problem, Proof, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile, problem_file_from_json
+from services.matching.planning.rules import Known, Plan
+from services.matching.planning.structural import structural_reason
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-10-05", "2026-10-06", "2026-10-07"
 
@@ -121,3 +124,25 @@ def make_session(
 def broken(problem: Problem, *sessions: Session) -> set[str]:
     """Give the codes of the rules that a plan breaks."""
     return {violation.code for violation in check_sessions(problem, sessions)}
+
+
+def timetable_of(file: ProblemFile, sessions: list[Session], **fields: Any) -> Timetable:
+    """Give the honest timetable of a plan, with the number of students as its bound."""
+    problem = file.problem
+    levels = reckon_levels(problem, sessions)
+    covered = int(next(level.value for level in levels if level.name == "covered"))
+    students = sum(group.size for group in problem.groups)
+    proof = Proof(covered, students, (students - covered) / max(1, students), "students")
+    return Timetable(file.sha256, tuple(sessions), levels, proof, _unmet(problem, sessions), **fields)
+
+
+def _unmet(problem: Problem, sessions: list[Session]) -> tuple[Unmet, ...]:
+    covered, found = covered_by_group(Plan(Known(problem), sessions)), []
+    for group in problem.groups:
+        missing = group.size - covered.get(group.id, 0)
+        reason = structural_reason(problem, group.id)
+        if missing > 0 and reason:
+            found.append(Unmet(group.id, missing, reason.code, reason.facts))
+        elif missing > 0:
+            found.append(Unmet(group.id, missing, "not-proven", {}))
+    return tuple(found)

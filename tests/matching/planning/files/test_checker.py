@@ -12,12 +12,9 @@ from typing import Any
 import pytest
 
 from services.matching.planning.checker import check
-from services.matching.planning.levels import covered_by_group, reckon_levels
-from services.matching.planning.model import Problem, Proof, Remedy, Session, Timetable, Unmet
+from services.matching.planning.model import Remedy, Session, Timetable
 from services.matching.planning.reading import ProblemFile, timetable_from_json
-from services.matching.planning.rules import Known, Plan
 from services.matching.planning.strict_json import load_json
-from services.matching.planning.structural import structural_reason
 from services.matching.planning.writing import canonical_bytes, timetable_to_json
 from tests.matching.planning.builders import (
     ALL_WEEK,
@@ -33,29 +30,8 @@ from tests.matching.planning.builders import (
     make_offer,
     make_school,
     make_session,
+    timetable_of,
 )
-
-
-def timetable_of(file: ProblemFile, sessions: list[Session], **fields: Any) -> Timetable:
-    """Give the honest timetable of a plan, with the number of students as its bound."""
-    problem = file.problem
-    levels = reckon_levels(problem, sessions)
-    covered = int(next(level.value for level in levels if level.name == "covered"))
-    students = sum(group.size for group in problem.groups)
-    proof = Proof(covered, students, (students - covered) / max(1, students), "students")
-    return Timetable(file.sha256, tuple(sessions), levels, proof, _unmet(problem, sessions), **fields)
-
-
-def _unmet(problem: Problem, sessions: list[Session]) -> tuple[Unmet, ...]:
-    covered, found = covered_by_group(Plan(Known(problem), sessions)), []
-    for group in problem.groups:
-        missing = group.size - covered.get(group.id, 0)
-        reason = structural_reason(problem, group.id)
-        if missing > 0 and reason:
-            found.append(Unmet(group.id, missing, reason.code, reason.facts))
-        elif missing > 0:
-            found.append(Unmet(group.id, missing, "not-proven", {}))
-    return tuple(found)
 
 
 @pytest.fixture
