@@ -42,6 +42,7 @@ from shared.events.submissions import Submission, SubmitRequest
 from shared.logging import configure_logging
 from shared.settings import Settings
 from shared.topics import MAX_EVENT_BYTES
+from tests.ports import free_port
 
 BATCH = 1000
 ROWS_OF_SUBMISSION = 3  # inbox, register, outbox
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 async def _measure(submissions: int, sessions: int) -> None:
-    console = Console()
+    console = Console(width=110)
     area = fictional_area(60, 1, Decimal("1.05"))
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -80,7 +81,7 @@ async def _measure(submissions: int, sessions: int) -> None:
             database_url=addresses.database_url,
             state_dir=folder,
             session_secret=SecretStr("bench"),
-            portal_port=_free_port(),
+            portal_port=free_port(),
         )
         await migrate(settings)
         copies = await stack.enter_async_context(running_copies([(service, settings) for service in SERVICES]))
@@ -250,15 +251,6 @@ def _print_memory(console: Console, copies: Sequence[ServiceCopy], at_rest: dict
     for service, (_, peak) in _memory(copies).items():
         table.add_row(service, f"{at_rest[service][0]:.0f}", f"{peak:.0f}")
     console.print(table)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -100,17 +100,16 @@ class _Inbox(KeepsMessages):
         self.subjects.append(message["Subject"])
 
 
-async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(
-    ring_settings: Settings, unused_port: int
-) -> None:
-    settings = ring_settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{unused_port}"})
+async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(ring_settings: Settings) -> None:
+    port = free_port()
+    settings = ring_settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{port}"})
     inbox = _Inbox()
     async with running(settings) as wiring:
         await know_the_parties(settings, wiring)
         await write(settings, publish(1, make_session("e1")))
         await events_until(settings, [ENCOUNTERS], lambda events: len(events) >= 2)
         await asyncio.sleep(0.5)  # the first try meets no server
-        server = Controller(inbox, hostname="127.0.0.1", port=unused_port)
+        server = Controller(inbox, hostname="127.0.0.1", port=port)
         server.start()
         try:
             async with asyncio.timeout(30):
