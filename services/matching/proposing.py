@@ -21,7 +21,7 @@ from services.matching.planning.rules import Known
 from services.matching.planning.telling import reason_sentence
 from services.matching.planning.writing import json_number
 from services.matching.projection import read_in_force
-from services.matching.tables import PlannedSession, PlanVersion
+from services.matching.tables import InForce, PlannedSession, PlanVersion
 from shared.envelope import new_event, new_id
 from shared.events.data import EventData
 from shared.events.facts import HubRegistered
@@ -114,12 +114,15 @@ async def _newest(session: AsyncSession, hub: HubRegistered) -> PlanVersion | No
 
 
 async def _sessions(session: AsyncSession, version: PlanVersion, hub: HubRegistered) -> list[Agreed]:
+    """Read a version's sessions, but for those that people have been told are off: they are not taken up again."""
     clock = Clock(hub.time_zone)
+    cancelled = select(InForce.encounter).where(col(InForce.hub) == version.hub, col(InForce.cancelled))
     rows = await session.exec(
         select(PlannedSession).where(
             col(PlannedSession.hub) == version.hub,
             col(PlannedSession.academic_year) == version.academic_year,
             col(PlannedSession.version) == version.version,
+            col(PlannedSession.encounter).not_in(cancelled),
         )
     )
     return [agreed_from_json(row.session, clock) for row in rows]

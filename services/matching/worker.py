@@ -83,7 +83,7 @@ class Worker:
                 return await self._end(job, "cancelled")
             log.info("matching.planning.ended", outcome=await planning)
         except PlanningFailed as failure:
-            log.warning("matching.planning.failed", lasting=failure.lasting)
+            log.warning("matching.planning.failed", lasting=failure.lasting, why=str(failure)[:500])
             await self._fail(job, failure)
         except (LeaseLost, DBAPIError, OSError):
             raise

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -19,7 +19,7 @@ from services.matching.planning.checker import check
 from services.matching.planning.reading import problem_file_from_json, read_problem, read_timetable
 from services.matching.planning.scenario import Area, fictional_area
 from services.matching.planning.writing import problem_to_json
-from services.matching.tables import PlanVersion
+from services.matching.tables import PlanningJob, PlanVersion
 from shared.database import service_database
 from shared.envelope import new_event
 from shared.events.decisions import CancelPlanning, SessionPinned, SessionReturned
@@ -37,7 +37,7 @@ from shared.settings import Settings
 from tests.matching.ring import ask, ended, of, publish, tell_facts, timetables
 from tests.ringside import write
 
-SECONDS = 4
+SECONDS = 3
 LONG = 60.0
 
 
@@ -48,11 +48,12 @@ def area() -> Area:
 
 def engines(process: psutil.Process | None = None) -> list[psutil.Process]:
     """Give the planning processes below a process (default: this one), their own workers included."""
-    return [
-        child
-        for child in (process or psutil.Process()).children(recursive=True)
-        if any("services.matching.plan" in part for part in child.cmdline())
-    ]
+    found = []
+    for child in (process or psutil.Process()).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # gone, or about to be
+            if any("services.matching.plan" in part for part in child.cmdline()):
+                found.append(child)
+    return found
 
 
 async def stored(settings: Settings, version: int) -> PlanVersion:
@@ -119,6 +120,22 @@ async def test_a_cancelled_run_proposes_nothing_and_leaves_no_process(ring_setti
     assert of(TimetableProposed, events) == []
 
 
+async def test_a_copy_that_is_stopped_gives_its_run_back_and_leaves_no_process(
+    ring_settings: Settings, area: Area
+) -> None:
+    async with running(ring_settings):
+        await tell_facts(ring_settings, area)
+        await ask(ring_settings, area, "job-1", LONG)
+        await timetables(ring_settings, lambda events: bool(of(PlanningProgressed, events)))
+
+    assert not engines()
+    database = service_database(ring_settings, "matching")
+    async with database.transaction() as session:
+        job = (await session.exec(select(PlanningJob))).one()
+    await database.close()
+    assert (job.status, job.attempts, job.token) == ("queued", 0, None)
+
+
 async def test_an_unknown_hub_fails_with_a_remedy(ring_settings: Settings, area: Area) -> None:
     async with running(ring_settings):
         await ask(ring_settings, area, "job-1", SECONDS)
@@ -150,7 +167,7 @@ async def test_a_killed_worker_s_run_is_finished_by_another_exactly_once(ring_se
     settings = ring_settings.model_copy(update={"planning_lease_seconds": 2.0})
     async with matching_process(settings) as first, matching_process(settings) as second:
         await tell_facts(settings, area)
-        await ask(settings, area, "job-1", 6)
+        await ask(settings, area, "job-1", 5)
         await timetables(settings, lambda events: bool(of(PlanningProgressed, events)))
         planning = [copy for copy in (first, second) if engines(copy)]
         assert len(planning) == 1
@@ -159,7 +176,7 @@ async def test_a_killed_worker_s_run_is_finished_by_another_exactly_once(ring_se
         await asyncio.to_thread(psutil.wait_procs, orphans, 10)
         assert not [orphan for orphan in orphans if orphan.is_running()]
         events = await timetables(settings, ended("job-1"))
-        await asyncio.sleep(3)  # time enough for a second proposal, were there one
+        await asyncio.sleep(2)  # time enough for a second proposal, were there one
         events = await timetables(settings, lambda later: len(later) >= len(events))
 
     assert len(of(PlanningStarted, events)) == 2
