@@ -12,6 +12,7 @@ HOMES = {
     "solve": "planning", "check": "planning", "explain": "planning", "scenario": "scenario",
     "demo": "demo", "up": "up", "down": "up", "run": "up", "migrate": "up", "letters": "letters",
     "import": "importing", "export-problem": "export_problem",
+    "account": "accounts", "token": "accounts",
 }  # fmt: skip
 """Module of this package that each command lives in; only that one is loaded, so that `check` starts fast."""
 

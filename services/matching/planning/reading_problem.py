@@ -276,7 +276,11 @@ class ProblemReader:
             seats=fields.whole("seats", 1),
             years=fields.years("years"),
             max_schools=self._max_schools(fields, mode),
-            position=fields.position("position") if "position" in fields or not employer else employer.position,
+            position=fields.position("position")
+            if "position" in fields
+            else employer.position
+            if employer
+            else (0.0, 0.0),
             presenter=fields.text("presenter", employer_id),
             adjustments=frozenset(fields.texts("adjustments", (), null_is_absent=True)),
             meaningful=Meaningful(

@@ -1,0 +1,250 @@
+"""`encounters solve`, `check` and `explain`: what they print, write and exit with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.matching.planning.model import Remedy, Unmet
+from services.matching.planning.reading import read_problem, read_timetable
+from services.matching.planning.writing import timetable_to_json, write_json
+from tests.matching.planning.builders import (
+    ALL_WEEK,
+    AT_9,
+    MONDAY,
+    make_employer,
+    make_file,
+    make_group,
+    make_offer,
+    make_session,
+    make_tree,
+    timetable_of,
+)
+
+
+def run(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "services.command.app", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture
+def tree() -> dict[str, Any]:
+    """Give three groups: one is placed, one could be, one can only be seen on a day that nobody offers."""
+    return make_tree(
+        groups=[
+            make_group(on=ALL_WEEK),
+            make_group("G2", on=ALL_WEEK, size=30),
+            make_group("G3", on=[["2026-10-08T09:00", "2026-10-08T10:00"]], size=10),
+        ],
+        employers=[make_employer()],
+        offers=[make_offer(seats=30)],
+    )
+
+
+@pytest.fixture
+def problem(tmp_path: Path, tree: dict[str, Any]) -> Path:
+    """Give the path of that problem."""
+    write_json(tmp_path / "problem.json", tree)
+    return tmp_path / "problem.json"
+
+
+@pytest.fixture
+def timetable(tmp_path: Path, problem: Path) -> Path:
+    """Give the path of an honest timetable of it, with a remedy."""
+    file = read_problem(problem)
+    remedy = Remedy(
+        text="Offer O1 also on Thursday morning.",
+        kind="window",
+        cost_minutes=60,
+        patch=[{"op": "add", "path": "/calendars/O1-0/-", "value": ["2026-10-08T09:00", "2026-10-08T10:00"]}],
+        would_cover=10,
+        sessions=(make_session("X2", at="2026-10-08T09:00", G3=10),),
+    )
+    write_json(
+        tmp_path / "timetable.json",
+        timetable_to_json(timetable_of(file, [make_session()], remedies=(remedy,))),
+    )
+    return tmp_path / "timetable.json"
+
+
+def test_check_says_that_all_holds(problem: Path, timetable: Path) -> None:
+    done = run("check", problem, timetable)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "25 of 65 students covered; certified: at most 65 can be." in done.stdout
+    assert "All holds: 1 sessions, every rule, level and claim, 2 reasons, 1 remedies." in done.stdout
+
+
+def test_check_tells_each_finding_and_exits_1(problem: Path, timetable: Path) -> None:
+    tree = json.loads(timetable.read_text())
+    tree["sessions"][0]["start"] = "2026-10-06T09:01"
+    timetable.write_text(json.dumps(tree))
+    done = run("check", problem, timetable)
+    assert done.returncode == 1
+    assert "step /sessions/0: Session X1 starts at 2026-10-06T09:01" in done.stdout
+
+
+def test_checks_json_is_one_object(problem: Path, timetable: Path) -> None:
+    report = json.loads(run("check", problem, timetable, "--json").stdout)
+    assert report["holds"] is True
+    assert (report["students"], report["covered"], report["certified_bound"]) == (65, 25, 65)
+    assert [level["name"] for level in report["levels"]][:2] == ["floor_shortfall", "covered"]
+    assert report["violations"] == []
+
+
+def test_a_bad_problem_exits_2_with_pointers_and_remedies(problem: Path, timetable: Path, tree: dict[str, Any]) -> None:
+    tree["groups"][0]["size"] = 0
+    tree["offers"][0]["employer"] = "E9"
+    write_json(problem, tree)
+    done = run("check", problem, timetable, "--json")
+    assert done.returncode == 2
+    assert [fault["pointer"] for fault in json.loads(done.stdout)["faults"]] == ["/groups/0/size", "/offers/0/employer"]
+    assert "/groups/0/size: `size` is 0, outside what is allowed. Write a whole number 1 or more." in done.stderr
+    assert run("explain", problem, timetable).returncode == 2
+    assert run("solve", problem, "-o", problem.with_name("out.json")).returncode == 2
+
+
+def test_a_bad_timetable_exits_2(problem: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('{"format": "seven-encounters/timetable/1", "format": 1}')
+    done = run("check", problem, tmp_path / "bad.json")
+    assert done.returncode == 2
+    assert "bad.json is not a valid timetable" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_explain_tells_coverage_reasons_and_remedies(problem: Path, timetable: Path) -> None:
+    told = run("explain", problem, timetable).stdout
+    assert "25 of 65 students (38.5%) have an encounter, in 1 sessions." in told
+    assert "Below their guaranteed share: School S1 (25 of 33)." in told
+    assert "no-common-window: 1 group, 10 students." in told
+    assert "Year 9 of School S1 (G3), 10 students. Not even the one offer within reach has a time" in told
+    assert "not-proven: 1 group, 30 students." in told
+    assert "1. Offer O1 also on Thursday morning: 10 more students for 60 minutes" in told
+
+
+def test_explain_tells_of_one_group(problem: Path, timetable: Path) -> None:
+    assert (
+        "2026-10-06T09:00  Employer E1 (O1) (sessions in school): all"
+        in run("explain", problem, timetable, "--group", "G1").stdout
+    )
+    left_out = run("explain", problem, timetable, "--group", "G3").stdout
+    assert "10 students are left out." in left_out
+    assert "[no-common-window]" in left_out
+    assert "What would help:\n  Offer O1 also on Thursday morning" in left_out
+    missing = run("explain", problem, timetable, "--group", "G9")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "there is no group 'G9'" in missing.stderr
+
+
+def test_explain_refuses_the_timetable_of_another_problem(problem: Path, timetable: Path, tree: dict[str, Any]) -> None:
+    write_json(problem, {**tree, "note": "changed"})
+    done = run("explain", problem, timetable)
+    assert done.returncode == 2
+    assert "/problem_sha256: the timetable is of another problem" in done.stderr
+
+
+def test_explain_survives_codes_and_facts_of_others(tmp_path: Path) -> None:
+    file = make_file(groups=[make_group(), make_group("G2", on=ALL_WEEK)])
+    write_json(tmp_path / "p.json", file.raw)
+    honest = timetable_of(file, [make_session()])
+    odd = (Unmet("G2", 25, "bad luck", {"luck": None}, ("nobody",)), Unmet("gone", 3, "mode", {"nearest": 4}))
+    write_json(tmp_path / "t.json", timetable_to_json(replace(honest, unmet=odd)))
+    done = run("explain", tmp_path / "p.json", tmp_path / "t.json")
+    assert done.returncode == 0
+    assert "bad luck: 1 group, 25 students." in done.stdout
+    assert "group gone, 3 students" in done.stdout
+    assert run("explain", tmp_path / "p.json", tmp_path / "t.json", "--group", "G2").returncode == 0
+
+
+def test_solve_writes_a_timetable_that_check_accepts(problem: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json.gz"
+    started = time.monotonic()
+    done = run("solve", problem, "-o", out, "--seconds", "6", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 8
+    assert f"{out}: 2 sessions, 55 students covered" in done.stdout
+    assert read_timetable(out).proof.covered == 55
+    assert run("check", problem, out).returncode == 0
+
+
+def test_solve_tells_its_progress_as_one_object_a_line(problem: Path, tmp_path: Path) -> None:
+    done = run("solve", problem, "-o", tmp_path / "out.json", "--seconds", "3", "--progress-json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines
+    assert all(set(line) == {"phase", "covered", "bound", "seconds"} for line in lines)
+    assert done.stderr == ""
+
+
+def test_solve_is_quiet_when_asked(problem: Path, tmp_path: Path) -> None:
+    done = run("solve", problem, "-o", tmp_path / "out.json", "--seconds", "2", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_solve_without_any_time_still_writes_a_valid_plan_with_its_pins(tree: dict[str, Any], tmp_path: Path) -> None:
+    tree["pinned"] = [{"offer": "O1", "start": f"{MONDAY}T09:00", "school": "S1", "group": "G1", "students": 25}]
+    write_json(tmp_path / "p.json", tree)
+    assert run("solve", tmp_path / "p.json", "-o", tmp_path / "t.json", "--seconds", "0").returncode == 0
+    assert run("check", tmp_path / "p.json", tmp_path / "t.json").returncode == 0
+    assert read_timetable(tmp_path / "t.json").sessions
+
+
+def test_solve_refuses_beforehand_what_cannot_be_written(problem: Path, tmp_path: Path) -> None:
+    for output in (tmp_path, tmp_path / "none" / "t.json"):
+        done = run("solve", problem, "-o", output, "--seconds", "60")
+        assert done.returncode == 2
+        assert "Name a file in a folder that exists" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_with_the_best_plan_so_far(number: signal.Signals, tmp_path: Path) -> None:
+    offers = [
+        make_offer(f"O{place}", presenter=f"P{place}", seats=40 + place % 7, mode="virtual") for place in range(40)
+    ]
+    groups = [make_group(f"G{place}", on=ALL_WEEK, size=11 + place % 13) for place in range(160)]
+    write_json(tmp_path / "p.json", make_tree(groups=groups, offers=offers))
+    command = [sys.executable, "-m", "services.command.app", "solve", tmp_path / "p.json", "-o", tmp_path / "t.json"]
+    process = subprocess.Popen(
+        [*map(str, command), "--seconds", "100", "--progress-json"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    os.kill(process.pid, number)
+    asked = time.monotonic()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert time.monotonic() - asked < 10  # two seconds on a machine with nothing else to do
+    assert run("check", tmp_path / "p.json", tmp_path / "t.json").returncode == 0
+
+
+def test_help_teaches_with_examples() -> None:
+    for command in ("solve", "check", "explain"):
+        told = run(command, "--help").stdout
+        assert f"encounters {command} problem.json" in told
+        assert "Exit code 0" in told
+
+
+def test_check_and_explain_never_load_a_solver(problem: Path, timetable: Path) -> None:
+    script = (
+        "import sys; from services.command.app import main\n"
+        f"sys.argv = ['encounters', sys.argv[1], {str(problem)!r}, {str(timetable)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        "sys.exit(any(name.split('.')[0] in ('ortools', 'highspy') for name in sys.modules))"
+    )
+    for command in ("check", "explain"):
+        assert subprocess.run([sys.executable, "-c", script, command], capture_output=True, check=False).returncode == 0
+
+
+def test_a_start_that_the_clocks_skip_is_refused_in_a_timetable_too(problem: Path, timetable: Path) -> None:
+    timetable.write_text(timetable.read_text().replace(AT_9, "2027-03-28T01:30"))
+    done = run("check", problem, timetable)
+    assert done.returncode == 2
+    assert "/sessions/0/start: 2027-03-28T01:30 does not exist in Europe/London" in done.stderr
