@@ -56,6 +56,7 @@ async def take_file(
     await session.flush()
     await submit_rows(session, prefix, principal, file.id, await _parcels(session, file, rows))
     session.add_all(_unread(principal, file, row) for row in rows if row.submission is None)
+    await session.flush()
     return file
 
 
