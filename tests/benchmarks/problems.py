@@ -6,6 +6,8 @@
     fictional:SCHOOLS:SEATS:SEED          invented schools and employers
 
 `python -m tests.benchmarks.problems NAME FILE` writes one. Real ones need the open data beside the repository.
+`python -m tests.benchmarks.problems england:SEATS:SEED[:EVERY] FOLDER` writes one for each local authority of England
+(the largest first), or for every tenth of them where EVERY is 10.
 """
 
 from __future__ import annotations
@@ -87,10 +89,24 @@ def withdrawn(problem: Problem, sessions: tuple[Session, ...]) -> tuple[Problem,
     ), gone
 
 
+def write_england(folder: Path, seats: str, seed: str, every: int = 1) -> list[Path]:
+    """Write a problem for each (every tenth, ...) local authority of England; give the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for code in list(realdata.local_authorities())[::every]:
+        paths.append(folder / f"{code}.json.gz")
+        write_json(paths[-1], problem_to_json(problem_named(f"county:{code}:{seats}:{seed}")))
+    return paths
+
+
 def main() -> None:
-    """Write the problem of a name to a file."""
+    """Write the problem of a name to a file, or those of England to a folder."""
     name, path = sys.argv[1:]
-    write_json(Path(path), problem_to_json(problem_named(name)))
+    kind, *parts = name.split(":")
+    if kind == "england":
+        write_england(Path(path), parts[0], parts[1], int(parts[2]) if len(parts) > 2 else 1)
+    else:
+        write_json(Path(path), problem_to_json(problem_named(name)))
 
 
 if __name__ == "__main__":

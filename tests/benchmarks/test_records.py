@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.matching.planning.reading import problem_from_json
+from services.matching.planning.reading import problem_from_json, read_problem
 from services.matching.planning.scenario.planted import planted_problem
 from services.matching.planning.writing import problem_to_json
+from tests import realdata
 from tests.benchmarks.bench_engine import rank
-from tests.benchmarks.problems import problem_named, withdrawn
+from tests.benchmarks.problems import problem_named, withdrawn, write_england
 from tests.benchmarks.records import BEST_KNOWN, BestKnown, Book, Result
 
 RESULT = Result(
@@ -85,3 +86,10 @@ def test_a_problem_is_made_from_its_name() -> None:
     assert problem_named("planted:12:1") == planted_problem(12, 1).problem
     with pytest.raises(ValueError, match="names no problem"):
         problem_named("country:9")
+
+
+@pytest.mark.skipif(not realdata.available(), reason="the real open data is not beside the repository")
+def test_a_tenth_of_england_is_a_folder_of_hubs(tmp_path: Path) -> None:
+    paths = write_england(tmp_path / "england", "1.05", "1", every=70)
+    assert [path.name for path in paths] == ["886.json.gz", paths[1].name, paths[2].name]
+    assert len(read_problem(paths[0]).problem.schools) == 130
