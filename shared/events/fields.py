@@ -43,7 +43,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_clean)]
 LongText = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(_clean)]
 Urn = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
-CompanyNumber = Annotated[str, StringConstraints(pattern=r"^([0-9]{8}|[A-Z]{2}[0-9]{6})$")]
+CompanyNumber = Annotated[str, StringConstraints(pattern=r"^([0-9]{8}|[A-Z]{2}[0-9]{5}[0-9R])$")]
 Postcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}$")]
 Sector = Annotated[str, StringConstraints(pattern=r"^[A-U]$")]
 YearGroup = Annotated[int, Field(ge=7, le=13, strict=True)]
