@@ -29,10 +29,6 @@ class Agreed:
         """When it starts."""
         return self.session.start
 
-    def seats_taken(self) -> dict[str, int]:
-        """Give the students of each group."""
-        return {attendance.group: attendance.students for attendance in self.session.attendances}
-
 
 @dataclass(frozen=True, slots=True)
 class ReturnedSession:

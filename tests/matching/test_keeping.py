@@ -15,10 +15,11 @@ from services.matching.jobs import LeasedJob, LeaseLost
 from services.matching.planning.scenario import Area, fictional_area
 from services.matching.problem import Projection
 from services.matching.projection import keep_facts, read_snapshot
+from services.matching.tables import PlanVersion
 from shared.database import Database, service_database
 from shared.envelope import new_event
 from shared.events.data import EventData
-from shared.events.decisions import CancelPlanning, RequestPlan
+from shared.events.decisions import CancelPlanning, RequestPlan, TimetablePublished
 from shared.events.encounters import EncounterCancelled, EncounterConfirmed, EncounterMoved, EncounterTold
 from shared.events.facts import AvailabilityRegistered, AvailabilityWithdrawn, EmployerRegistered
 from shared.events.fields import AttendanceOf
@@ -239,3 +240,33 @@ async def test_a_waiting_run_is_cancelled_at_once_and_a_running_one_at_its_next_
     async with database.transaction() as session:
         assert await jobs.heartbeat(session, running, LEASE_SECONDS) is True
     assert await count(database, "SELECT count(*) FROM outbox") == 1  # that the waiting one has ended
+
+
+async def test_a_version_published_over_changed_facts_is_repaired_once_it_is_in_force(
+    database: Database, handlers: Handlers, area: Area
+) -> None:
+    offer, hub, year = offer_of(area), area.problem.hub.id, area.problem.academic_year
+    await keep(database, *facts_of(area))
+    async with database.transaction() as session:
+        for version, changes_seen in ((1, 1), (2, 2)):
+            session.add(
+                PlanVersion(
+                    hub=hub, academic_year=year, version=version, job=f"job-{version}", changes_seen=changes_seen,
+                    header={}, problem_file=b"", timetable_file=b"",
+                )
+            )  # fmt: skip
+    assert await keep(database, offer.model_copy(update={"version": 2, "seats": 5})) == [hub]
+
+    def publish(version: int) -> TimetablePublished:
+        return TimetablePublished(hub=hub, decided_by="a1", academic_year=year, version=version, sessions=1)
+
+    await ask(database, handlers, publish(2))
+    assert await count(database, "SELECT count(*) FROM planning_jobs") == 0
+    await ask(database, handlers, publish(1))
+    assert await count(database, "SELECT count(*) FROM planning_jobs") == 1
+    await asyncio.sleep(0.3)
+    assert await jobs.lease(database, LEASE_SECONDS) is None  # nobody has been told anything yet
+    async with database.transaction() as session:
+        await handlers.encounters(session, [new_event("/confirmations", told(area))])
+    await asyncio.sleep(0.3)
+    assert (await leased(database)).why == jobs.REPAIR

@@ -1,0 +1,168 @@
+"""A plan becomes a version: new, kept or moved beside what is in force, or nothing where it says the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.matching import jobs
+from services.matching.handlers import Handlers
+from services.matching.jobs import LeasedJob, LeaseLost
+from services.matching.planning.model import Proof, Session, Timetable, Unmet
+from services.matching.problem import Projection, build_problem
+from services.matching.proposing import Plan, propose, sentences_of
+from shared.database import Database, service_database
+from shared.envelope import new_event
+from shared.events.decisions import RequestPlan, SessionPinned, TimetablePublished
+from shared.events.encounters import EncounterConfirmed
+from shared.events.fields import AttendanceOf
+from shared.settings import Settings
+from tests.matching.test_problem import BEFORE_THE_YEAR, DAY, meets, small_hub
+
+
+@pytest.fixture
+async def database(ring_settings: Settings) -> AsyncIterator[Database]:
+    database = service_database(ring_settings, "matching")
+    yield database
+    await database.close()
+
+
+def plan_of(known: Projection, *sessions: Session) -> Plan:
+    """Make a plan of these sessions by hand; all groups that none of them takes are unmet."""
+    built = build_problem(known, BEFORE_THE_YEAR)
+    met = {each.group: each.students for one in sessions for each in one.attendances}
+    unmet = tuple(
+        Unmet(group.id, group.size, "not-proven", {}) for group in built.problem.groups if group.id not in met
+    )
+    covered = sum(met.values())
+    timetable = Timetable("0" * 64, sessions, (), Proof(covered, 60, (60 - covered) / 60, "students"), unmet)
+    return Plan(
+        hub=known.hub, problem=built.problem, timetable=timetable, sentences=sentences_of(built.problem, timetable),
+        problem_file=b"", timetable_file=b"", changes_seen=0, lost_pins={},
+    )  # fmt: skip
+
+
+async def lease(database: Database, settings: Settings, hub: str, job: str, seconds: float = 30) -> LeasedJob:
+    request = RequestPlan(hub=hub, decided_by="a1", job=job, seconds=5)
+    async with database.transaction() as session:
+        await Handlers(settings).decisions(session, [new_event("/portal", request)])
+    leased = await jobs.lease(database, seconds)
+    assert leased is not None
+    return leased
+
+
+async def proposed(database: Database, settings: Settings, plan: Plan, job: str) -> str:
+    leased = await lease(database, settings, plan.hub.hub, job)
+    async with database.transaction() as session:
+        return await propose(session, leased, plan, settings.topic_prefix)
+
+
+async def rows(database: Database, sql: str) -> list[Any]:
+    async with database.transaction() as session:
+        return list((await (await session.connection()).execute(text(sql))).all())
+
+
+async def put_in_force(database: Database, settings: Settings, known: Projection) -> str:
+    """Publish version 1 and tell its employer; returns the encounter."""
+    ((encounter, session),) = await rows(database, "SELECT encounter, session FROM planned_sessions")
+    talk = known.availabilities[0]
+    told = EncounterConfirmed(
+        encounter=encounter, party_kind="employer", party=talk.employer, sequence=0, hub=known.hub.hub,
+        academic_year=known.hub.academic_year, version=1, offer=talk.availability, employer=talk.employer,
+        employer_name="", mode=talk.mode, start=session["start"], end=session["end"], time_zone="Europe/London",
+        school=session["school"], place="", position=None,
+        attendances=tuple(
+            AttendanceOf(school=known.schools[0].school, year=9, **each) for each in session["attendances"]
+        ),
+    )  # fmt: skip
+    header = TimetablePublished(
+        hub=known.hub.hub, decided_by="a1", academic_year=known.hub.academic_year, version=1, sessions=1
+    )
+    async with database.transaction() as session:
+        await Handlers(settings).decisions(session, [new_event("/portal", header)])
+        await Handlers(settings).encounters(session, [new_event("/confirmations", told)])
+    return str(encounter)
+
+
+async def told_apart(database: Database) -> list[str]:
+    """Give how the newest version's sessions compare, from the outbox."""
+    found = await rows(database, "SELECT convert_from(value, 'utf8')::json ->> 'compared' FROM outbox ORDER BY id")
+    return [row[0] for row in found if row[0]]
+
+
+async def test_what_is_in_force_already_is_no_new_version(ring_settings: Settings, database: Database) -> None:
+    known = small_hub()
+    plan = plan_of(known, meets(known, groups=2).session)
+
+    assert await proposed(database, ring_settings, plan, "job-1") == "proposed"
+    encounter = await put_in_force(database, ring_settings, known)
+    again = plan_of(known, meets(known, groups=2, encounter="another-id").session)
+    assert await proposed(database, ring_settings, again, "job-2") == "unchanged"
+
+    assert await rows(database, "SELECT version FROM plan_versions") == [(1,)]
+    assert encounter not in {"e1", "another-id"}
+
+
+async def test_a_moved_session_is_the_same_encounter(ring_settings: Settings, database: Database) -> None:
+    known = small_hub()
+    await proposed(database, ring_settings, plan_of(known, meets(known).session), "job-1")
+    encounter = await put_in_force(database, ring_settings, known)
+
+    moved = plan_of(known, meets(known, f"{DAY}T10:00").session)
+    assert await proposed(database, ring_settings, moved, "job-2") == "proposed"
+
+    found = await rows(database, "SELECT encounter, session ->> 'start' FROM planned_sessions WHERE version = 2")
+    assert found == [(encounter, f"{DAY}T10:00")]
+    assert await told_apart(database) == ["new", "moved"]
+
+
+async def test_an_open_proposal_is_followed_even_by_what_is_in_force(
+    ring_settings: Settings, database: Database
+) -> None:
+    known = small_hub()
+    plan = plan_of(known, meets(known).session)
+    await proposed(database, ring_settings, plan, "job-1")
+    await put_in_force(database, ring_settings, known)
+    await proposed(database, ring_settings, plan_of(known, meets(known, f"{DAY}T10:00").session), "job-2")
+
+    assert await proposed(database, ring_settings, plan, "job-3") == "proposed"
+    assert await told_apart(database) == ["new", "moved", "kept"]
+
+
+async def test_who_has_lost_the_lease_proposes_nothing(ring_settings: Settings, database: Database) -> None:
+    known = small_hub()
+    leased = await lease(database, ring_settings, known.hub.hub, "job-1")
+
+    with pytest.raises(LeaseLost):
+        async with database.transaction() as session:
+            await propose(
+                session,
+                replace(leased, token="another's"),
+                plan_of(known, meets(known).session),
+                ring_settings.topic_prefix,
+            )
+
+    assert await rows(database, "SELECT 1 FROM plan_versions UNION ALL SELECT 1 FROM outbox") == []
+
+
+async def test_a_pin_is_of_the_session_as_it_was_proposed(ring_settings: Settings, database: Database) -> None:
+    known = small_hub()
+    await proposed(database, ring_settings, plan_of(known, meets(known).session), "job-1")
+    ((encounter,),) = await rows(database, "SELECT encounter FROM planned_sessions")
+
+    async def decide(*wanted: str) -> list[Any]:
+        decisions = [
+            SessionPinned(hub=known.hub.hub, decided_by="a1", version=1, encounter=encounter, pinned=what == "pin")
+            for what in wanted
+        ]
+        async with database.transaction() as session:
+            await Handlers(ring_settings).decisions(session, [new_event("/portal", one) for one in decisions])
+        return await rows(database, "SELECT encounter, session ->> 'start' FROM pinned")
+
+    assert await decide("pin") == [(encounter, f"{DAY}T09:00")]
+    assert await decide("unpin", "pin") == [(encounter, f"{DAY}T09:00")]
+    assert await decide("unpin") == []
