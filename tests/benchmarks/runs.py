@@ -31,6 +31,8 @@ class Bench:
         self.folder, self.best = folder, best
         self._version, self._book, self._resume = version, book, resume
         self._files: dict[str, tuple[Path, ProblemFile]] = {}
+        self._adopted: set[str] = set()
+        self._done: dict[tuple[str, str, float], Result] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def problem(self, name: str) -> tuple[Path, ProblemFile]:
@@ -43,18 +45,21 @@ class Bench:
         return self._files[name]
 
     def adopt(self, name: str, path: Path) -> None:
-        """Take a problem file that was made elsewhere under a name."""
+        """Take a problem file that follows from a plan: it is not the same in the next run, so nothing is kept of it."""
         self._files[name] = path, read_problem(path)
+        self._adopted.add(name)
 
     def plan_path(self, name: str, planner: str, seconds: float) -> Path:
         """Name the file that a planner writes."""
         return self.folder / f"{name} {planner} {seconds:g}.json".replace(":", "-").replace(" ", "-").replace(",", "")
 
     def run(self, name: str, planner: str, seconds: float, enough: int | None = None) -> Result:
-        """Run a planner, or give the result on file; `enough` students covered is what `first` waits for."""
+        """Run a planner once, or give the result on file; `enough` students covered is what `first` waits for."""
         path, file = self.problem(name)
-        found = self._book.get((file.sha256, planner, seconds, self._version))
-        if found is not None and self._resume:
+        found = self._done.get((file.sha256, planner, seconds))
+        if found is None and self._resume:
+            found = self._book.get((file.sha256, planner, seconds, self._version))
+        if found is not None:
             return found
         output = self.plan_path(name, planner, seconds)
         output.unlink(missing_ok=True)
@@ -63,8 +68,9 @@ class Bench:
         else:
             result = self._run_peer(name, path, file, planner, seconds, output)
         self._book.add(result)
-        tail = f" --seconds {seconds:g} --workers {WORKERS}" if planner == ENGINE else f" ({planner}, {seconds:g} s)"
-        self.best.learn(result, f"encounters solve {path.name}{tail}" if planner == ENGINE else f"{path.name}{tail}")
+        self._done[file.sha256, planner, seconds] = result
+        if name not in self._adopted:
+            self.best.learn(result, _command(path, planner, seconds))
         return result
 
     def _run_peer(self, name: str, path: Path, file: ProblemFile, planner: str, seconds: float, output: Path) -> Result:
@@ -121,6 +127,13 @@ class Bench:
             valid=not check_sessions(file.problem, sessions),
             told=int(levels["changes"]),
         )
+
+
+def _command(path: Path, planner: str, seconds: float) -> str:
+    """Write down how a result was made, for the list of what is best known."""
+    if planner == ENGINE:
+        return f"encounters solve {path.name} --seconds {seconds:g} --workers {WORKERS}"
+    return f"python -m tests.benchmarks.peers '{planner}' {path.name}, {seconds:g} s"
 
 
 def _finish(process: subprocess.Popen[bytes], began: float, seconds: float) -> None:
