@@ -25,6 +25,18 @@ STATE_NAMES = {
     "covered": "Covered", "planned": "Planned, in review", "partly": "Partly covered", "needed": "Still needed",
     "requested": "Asked for", "running": "Planning", "ended": "Done",
 }  # fmt: skip
+REASON_NAMES = {
+    "no-offer-for-year": "no employer offers anything for their year",
+    "mode": "what is offered is not of a kind that they can take part in",
+    "adjustments": "nobody who could come meets the adjustments that they need",
+    "out-of-reach": "every suitable employer is too far away",
+    "no-common-window": "no employer is free when they can be seen",
+    "too-large": "the group is larger than any room that is offered",
+    "hosting-limit": "their school can't host more visits at that time",
+    "shared-shortage": "they compete with other groups for too few sessions",
+    "crowded-out": "placing them would leave out at least as many others",
+    "not-proven": "no place was found, and no reason is proven: more planning time may help",
+}
 KIND_NAMES = {
     "encounters.availability.submit.v1": "Availability", "encounters.availability.withdraw.v1": "Availability taken back",
     "encounters.pledge.submit.v1": "Pledge", "encounters.pledge.withdraw.v1": "Pledge taken back",
@@ -70,7 +82,13 @@ _environment = Environment(
 )
 _environment.filters.update({"day": day, "clock": clock, "moment": moment, "number": number})
 _environment.globals.update(
-    {"percent": percent, "mode_names": MODE_NAMES, "state_names": STATE_NAMES, "kind_names": KIND_NAMES}
+    {
+        "percent": percent,
+        "mode_names": MODE_NAMES,
+        "state_names": STATE_NAMES,
+        "kind_names": KIND_NAMES,
+        "reason_names": REASON_NAMES,
+    }
 )
 
 
