@@ -39,14 +39,14 @@ class PlanningFailed(Exception):
 async def run_engine(
     problem: Path, timetable: Path, seconds: float, workers: int, on_progress: Callable[[ProgressLine], None]
 ) -> None:
-    """Plan the problem file into the timetable file. Raises PlanningFailed.
+    """Plan the problem file into the timetable file; their folder is for this run alone. Raises PlanningFailed.
 
     When the caller is cancelled, the process and all that it started are gone before this returns; when the caller's
     process is killed, they end by themselves, because their standard input closes.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.matching.plan_process", str(problem), "-o", str(timetable)),
-        *("--seconds", str(seconds), "--workers", str(workers)),
+        *("--seconds", str(seconds), "--workers", str(workers), "--forget"),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip

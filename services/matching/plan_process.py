@@ -4,7 +4,7 @@
 
 Exit code 0: the timetable is written, and the checker found nothing wrong with it. 1: the checker did; 2: the problem is
 invalid; standard error tells what. It ends with all its processes as soon as its standard input is closed: whoever
-started it is gone.
+started it is gone; with `--forget` the files' folder goes too, for nobody else would remove it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -29,8 +30,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--forget", action="store_true")
     arguments = parser.parse_args()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder = arguments.problem.parent if arguments.forget else None
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     return _plan(arguments.problem, arguments.output, arguments.seconds, arguments.workers, arguments.seed)
 
 
@@ -66,10 +69,12 @@ def _plan(problem: Path, output: Path, seconds: float, workers: int, seed: int) 
     return 0
 
 
-def _end_with_parent() -> None:
-    """Wait until standard input is closed, then kill the process group."""
+def _end_with_parent(folder: Path | None) -> None:
+    """Wait until standard input is closed, then remove the folder and kill the process group."""
     while os.read(0, 1024):
         pass
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(3)

@@ -172,9 +172,11 @@ async def test_a_killed_worker_s_run_is_finished_by_another_exactly_once(ring_se
         planning = [copy for copy in (first, second) if engines(copy)]
         assert len(planning) == 1
         orphans = engines(planning[0])
+        (folder,) = {Path(part).parent for one in orphans for part in one.cmdline() if part.endswith("problem.json.gz")}
         planning[0].kill()
         await asyncio.to_thread(psutil.wait_procs, orphans, 10)
         assert not [orphan for orphan in orphans if orphan.is_running()]
+        assert not folder.exists()
         events = await timetables(settings, ended("job-1"))
         await asyncio.sleep(2)  # time enough for a second proposal, were there one
         events = await timetables(settings, lambda later: len(later) >= len(events))
