@@ -246,7 +246,6 @@ class SessionRow(Row, table=True):
     """One session of a version, and its review: proposed, approved, returned or published."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("sessions_in_order", "hub", "academic_year", "version", "start"),)
     hub: str = Field(primary_key=True)
     academic_year: str = Field(primary_key=True)
     version: int = Field(primary_key=True)

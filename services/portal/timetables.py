@@ -1,9 +1,10 @@
 """Timetables as matching proposes them: parts are gathered, and a version is opened for review once it is complete."""
 
+# ruff: noqa: S608 - what is put into the queries are constants of this module, never input
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
@@ -89,7 +90,7 @@ async def keep_timetables(session: AsyncSession, events: Sequence[Event[OfTimeta
 _PART = "hub = :hub AND academic_year = :year AND version = :version"
 
 _COMPLETE = text(
-    f"UPDATE timetables SET complete = true WHERE {_PART} AND NOT complete "  # noqa: S608 - constants only
+    f"UPDATE timetables SET complete = true WHERE {_PART} AND NOT complete "
     f"AND (SELECT count(*) FROM sessions WHERE {_PART}) >= CAST(data->>'sessions' AS int) "
     f"AND (SELECT count(*) FROM shortfalls WHERE {_PART}) >= CAST(data->>'shortfalls' AS int) "
     f"AND (SELECT count(*) FROM remedies WHERE {_PART}) >= CAST(data->>'remedies' AS int) RETURNING 1"
@@ -102,20 +103,14 @@ _NEW_HEAD = text(
     "ON CONFLICT (hub) DO UPDATE SET academic_year = excluded.academic_year, version = excluded.version"
 )
 
-_APPROVALS_STAND = text(
-    "UPDATE sessions AS new SET state = 'approved', stands = true, pinned = old.pinned, decided_at = old.decided_at "
-    "FROM sessions AS old WHERE new.hub = :hub AND new.academic_year = :year AND new.version = :version "
-    "AND old.hub = :hub AND old.academic_year = :year AND old.version = :before AND old.encounter = new.encounter "
-    "AND old.start = new.start AND old.data->'attendances' = new.data->'attendances' "
-    "AND old.state IN ('approved', 'published')"
+_REVIEWED = text(
+    f"SELECT encounter, start, state, pinned, data->'attendances' AS attendances FROM sessions WHERE {_PART}"
 )
-
-_PINS_STAND = text(
-    "UPDATE sessions AS new SET pinned = true FROM sessions AS old "
-    "WHERE new.hub = :hub AND new.academic_year = :year AND new.version = :version "
-    "AND old.hub = :hub AND old.academic_year = :year AND old.version = :before AND old.encounter = new.encounter "
-    "AND old.pinned AND old.state <> 'returned'"
+_STAND = text(
+    f"UPDATE sessions SET state = 'approved', stands = true WHERE {_PART} "
+    "AND encounter = ANY(CAST(:encounters AS text[]))"
 )
+_PINNED = text(f"UPDATE sessions SET pinned = true WHERE {_PART} AND encounter = ANY(CAST(:encounters AS text[]))")
 
 
 async def _open_when_complete(session: AsyncSession, version: Values) -> None:
@@ -128,8 +123,39 @@ async def _open_when_complete(session: AsyncSession, version: Values) -> None:
         return
     await connection.execute(_NEW_HEAD, version)
     if head and head.academic_year == version["year"]:
-        await connection.execute(_APPROVALS_STAND, {**version, "before": head.version})
-        await connection.execute(_PINS_STAND, {**version, "before": head.version})
+        before = (await connection.execute(_REVIEWED, {**version, "version": head.version})).all()
+        new = (await connection.execute(_REVIEWED, version)).all()
+        standing, pinned = carried_over(before, new)
+        await connection.execute(_STAND, {**version, "encounters": standing})
+        await connection.execute(_PINNED, {**version, "encounters": pinned})
+
+
+class Reviewed(Protocol):
+    """A session as far as its review goes on from version to version."""
+
+    encounter: str
+    start: str
+    state: str
+    pinned: bool
+    attendances: Sequence[Mapping[str, Any]]
+
+
+def carried_over(before: Sequence[Any], new: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """Give the encounters of a new version whose approval stands, and those whose pin does; both take `Reviewed`.
+
+    An approval stands while start and attendances, in whatever order, are as they were; a pin while the encounter lives.
+    """
+    kept: dict[str, Reviewed] = {one.encounter: one for one in before if one.state != "returned"}
+    met = [(one, kept[one.encounter]) for one in new if one.encounter in kept]
+    standing = [one.encounter for one, old in met if old.state in ("approved", "published") and _same(one, old)]
+    return standing, [one.encounter for one, old in met if old.pinned]
+
+
+def _same(one: Reviewed, other: Reviewed) -> bool:
+    def who(reviewed: Reviewed) -> list[tuple[str, int]]:
+        return sorted((attendance["group"], attendance["students"]) for attendance in reviewed.attendances)
+
+    return one.start == other.start and who(one) == who(other)
 
 
 _RUN = text(

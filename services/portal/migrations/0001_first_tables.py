@@ -198,7 +198,6 @@ def upgrade() -> None:
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("hub", "academic_year", "version", "encounter"),
     )
-    op.create_index("sessions_in_order", "sessions", ["hub", "academic_year", "version", "start"], unique=False)
     op.create_table(
         "shortfalls",
         sa.Column("hub", sa.String(), nullable=False),
@@ -295,7 +294,6 @@ def downgrade() -> None:
     op.drop_index("sign_in_failures_who", table_name="sign_in_failures")
     op.drop_table("sign_in_failures")
     op.drop_table("shortfalls")
-    op.drop_index("sessions_in_order", table_name="sessions")
     op.drop_table("sessions")
     op.drop_index("schools_of_hub", table_name="schools")
     op.drop_table("schools")

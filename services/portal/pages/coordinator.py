@@ -31,41 +31,6 @@ async def own_hub(request: Request, asking: Asking, session: Transaction) -> Res
     return page(request, "hubs.html", asking, hubs=mine)
 
 
-@router.get("/{hub}")
-async def overview(
-    request: Request,
-    hub: HubId,
-    asking: Asking,
-    session: Transaction,
-    state: Annotated[str, Query(max_length=20)] = "",
-    mode: Annotated[str, Query(max_length=20)] = "",
-    search: Annotated[str, Query(max_length=200)] = "",
-    number: Annotated[int, Query(ge=1, le=10_000, alias="page")] = 1,
-) -> Response:
-    """Show the hub: coverage, planning, sessions to decide, who is left out, what would help."""
-    timetable = await hubs.timetable(session, asking, hub)
-    named = {found.hub: found.name for found in await hubs.hubs(session, asking)}
-    total, sessions = await hubs.sessions(
-        session, asking, hub, state=state, mode=mode, search=search.strip(),
-        offset=(number - 1) * PAGE_SESSIONS, limit=PAGE_SESSIONS,
-    )  # fmt: skip
-    shortfalls = await hubs.shortfalls(session, asking, hub)
-    reasons: Counter[str] = Counter()
-    for shortfall in shortfalls:
-        reasons[shortfall.code] += shortfall.students
-    chosen = {"state": state, "mode": mode, "search": search}
-
-    def page_link(to: int) -> str:
-        return "?" + urlencode({**{name: value for name, value in chosen.items() if value}, "page": to}) + "#sessions"
-
-    return page(
-        request, "hub.html", asking, hub=hub, name=named.get(hub, hub), timetable=timetable, sessions=sessions,
-        total=total, number=number, pages=-(-total // PAGE_SESSIONS), page_link=page_link, chosen=chosen,
-        shortfalls=shortfalls, reasons=reasons.most_common(), remedies=await hubs.remedies(session, asking, hub),
-        run=await _newest_run(session, asking, hub), address=_address(hub), states=list(State),
-    )  # fmt: skip
-
-
 def _address(hub: str) -> str:
     return f"/hub/{quote(hub, safe='')}"
 
@@ -75,20 +40,20 @@ async def _newest_run(session: Transaction, asking: Asking, hub: str) -> hubs.Ru
     return runs[0] if runs else None
 
 
-@router.get("/{hub}/progress")
+@router.get("/{hub:path}/progress")
 async def progress(request: Request, hub: HubId, asking: Asking, session: Transaction) -> Response:
     """Show how the newest planning run goes; the overview asks for this every two seconds."""
     return page(request, "progress.html", asking, run=await _newest_run(session, asking, hub), address=_address(hub))
 
 
-@router.get("/{hub}/decisions")
+@router.get("/{hub:path}/decisions")
 async def decisions(request: Request, hub: HubId, asking: Asking, session: Transaction) -> Response:
     """Show who decided what."""
     found = await hubs.audit(session, asking, hub)
     return page(request, "decisions.html", asking, hub=hub, decisions=found, address=_address(hub))
 
 
-@router.get("/{hub}/sessions/{encounter}")
+@router.get("/{hub:path}/sessions/{encounter}")
 async def session_page(
     request: Request, hub: HubId, encounter: Annotated[str, Path(max_length=100)], asking: Asking, session: Transaction
 ) -> Response:
@@ -102,7 +67,7 @@ async def session_page(
     )
 
 
-@router.post("/{hub}/plans")
+@router.post("/{hub:path}/plans")
 async def plan(
     request: Request, hub: HubId, asking: Asking, portal: Running, session: Transaction,
     seconds: Annotated[float, Form(gt=0, le=3600)] = 60, csrf: Csrf = "",
@@ -113,7 +78,7 @@ async def plan(
     return go(request, _address(hub), "A plan has been asked for. Its progress is shown below.")
 
 
-@router.post("/{hub}/plans/{job}/cancel")
+@router.post("/{hub:path}/plans/{job}/cancel")
 async def cancel(
     request: Request, hub: HubId, job: str, asking: Asking, portal: Running, session: Transaction, csrf: Csrf = ""
 ) -> Response:
@@ -123,7 +88,7 @@ async def cancel(
     return go(request, _address(hub), "The planning run is being stopped.")
 
 
-@router.post("/{hub}/decide")
+@router.post("/{hub:path}/decide")
 async def decide(
     request: Request, hub: HubId, asking: Asking, portal: Running, session: Transaction,
     version: Annotated[int, Form(ge=1)],
@@ -159,3 +124,38 @@ async def _decide(
         return await review.give_back(chosen, why, reason, seen), "{} session{} returned."
     pinned = action == "pin"
     return await review.pin(chosen, pinned=pinned), "{} session{} pinned." if pinned else "{} session{} unpinned."
+
+
+@router.get("/{hub:path}")
+async def overview(
+    request: Request,
+    hub: HubId,
+    asking: Asking,
+    session: Transaction,
+    state: Annotated[str, Query(max_length=20)] = "",
+    mode: Annotated[str, Query(max_length=20)] = "",
+    search: Annotated[str, Query(max_length=200)] = "",
+    number: Annotated[int, Query(ge=1, le=10_000, alias="page")] = 1,
+) -> Response:
+    """Show the hub: coverage, planning, sessions to decide, who is left out, what would help."""
+    timetable = await hubs.timetable(session, asking, hub)
+    named = {found.hub: found.name for found in await hubs.hubs(session, asking)}
+    total, sessions = await hubs.sessions(
+        session, asking, hub, state=state, mode=mode, search=search.strip(),
+        offset=(number - 1) * PAGE_SESSIONS, limit=PAGE_SESSIONS,
+    )  # fmt: skip
+    shortfalls = await hubs.shortfalls(session, asking, hub)
+    reasons: Counter[str] = Counter()
+    for shortfall in shortfalls:
+        reasons[shortfall.code] += shortfall.students
+    chosen = {"state": state, "mode": mode, "search": search}
+
+    def page_link(to: int) -> str:
+        return "?" + urlencode({**{name: value for name, value in chosen.items() if value}, "page": to}) + "#sessions"
+
+    return page(
+        request, "hub.html", asking, hub=hub, name=named.get(hub, hub), timetable=timetable, sessions=sessions,
+        total=total, number=number, pages=-(-total // PAGE_SESSIONS), page_link=page_link, chosen=chosen,
+        shortfalls=shortfalls, reasons=reasons.most_common(), remedies=await hubs.remedies(session, asking, hub),
+        run=await _newest_run(session, asking, hub), address=_address(hub), states=list(State),
+    )  # fmt: skip
