@@ -74,9 +74,8 @@ async def running(state_dir: Path) -> AsyncIterator[Addresses]:
 
 
 def _containers(kafka_image: str, postgres_image: str, containers: ExitStack) -> Addresses:
-    os.environ.setdefault(
-        "TESTCONTAINERS_RYUK_DISABLED", "true"
-    )  # its image would be pulled; the exit stack removes ours
+    # Its image would be pulled; the exit stack removes ours.
+    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     from testcontainers.community.kafka import KafkaContainer
     from testcontainers.community.postgres import PostgresContainer
 

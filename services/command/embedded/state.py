@@ -31,7 +31,7 @@ class AlreadyRunning(RuntimeError):
         who = f"process {pid}" if pid else "another process"
         super().__init__(
             f"{who} already runs on the state directory {state_dir}: stop it with `encounters down`, "
-            "or name another directory with STATE_DIR"
+            "or name another directory with ENCOUNTERS_STATE_DIR"
         )
         self.state_dir = state_dir
         self.pid = pid
