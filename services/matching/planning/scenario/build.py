@@ -17,7 +17,7 @@ from services.matching.planning.scenario.fiction import (
     make_towns,
 )
 from services.matching.planning.scenario.groups import make_school_year
-from services.matching.planning.scenario.offers import SEATS_AN_OFFER, make_pledges, make_supply
+from services.matching.planning.scenario.offers import SEATS_AN_OFFER, Demand, make_pledges, make_supply
 from services.matching.planning.scenario.terms import FICTIONAL_TERMS, Term, academic_year, school_days
 
 DEFAULT_SEATS = Decimal("1.05")
@@ -114,10 +114,8 @@ def _area(
     years = [make_school_year(party, days, Draw("school", seed, party.urn)) for party in schools]
     groups = [group for year in years for group in year.groups]
     wanted = int(seats * sum(group.size for group in groups))
-    shown = [
-        (year.school, sorted({window for windows in year.calendars.values() for window in windows})) for year in years
-    ]
-    supply = make_supply(employers, shown, days, wanted, policy, Draw("offers", seed))
+    demand = [Demand.of(year.school, year.groups, year.calendars) for year in years]
+    supply = make_supply(employers, demand, days, wanted, policy, Draw("offers", seed))
     used = {name for group in groups for name in group.calendars}
     of_groups = {name: windows for year in years for name, windows in year.calendars.items() if name in used}
     calendars = of_groups | supply.calendars

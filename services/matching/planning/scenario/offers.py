@@ -11,6 +11,7 @@ from services.matching.planning.geometry import km
 from services.matching.planning.model import (
     MINUTES_A_DAY,
     Employer,
+    Group,
     Meaningful,
     Mode,
     Offer,
@@ -28,6 +29,7 @@ SEATS_AN_OFFER = 380  # what one offer has on average, all its sessions together
 MORNING, AFTERNOON, ALL_DAY = (8 * 60 + 45, 12 * 60 + 15), (12 * 60 + 30, 15 * 60 + 30), (8 * 60 + 45, 15 * 60 + 30)
 MOST_OFFERS = 4
 VISIT_REACH_KM = 25
+MOST_DRAWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,26 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """When how many students of a school can be seen: by day (since 1970), a list of (window, year, students)."""
+
+    school: School
+    on: dict[int, list[tuple[Window, int, int]]]
+
+    @classmethod
+    def of(cls, school: School, groups: Sequence[Group], calendars: dict[str, tuple[Window, ...]]) -> Demand:
+        """Count the students of a school's groups in each of their windows."""
+        students: dict[tuple[Window, int], int] = {}
+        for group in groups:
+            for each in sorted({each for name in group.calendars for each in calendars[name]}):
+                students[each, group.year] = students.get((each, group.year), 0) + group.size
+        on: dict[int, list[tuple[Window, int, int]]] = {}
+        for (each, year), count in students.items():
+            on.setdefault(each.start // MINUTES_A_DAY, []).append((each, year, count))
+        return cls(school, on)
+
+
+@dataclass(frozen=True, slots=True)
 class Supply:
     """The employers who offer something, their offers, the offers' calendars, and the pledges."""
 
@@ -61,7 +83,7 @@ class Supply:
 
 def make_supply(
     parties: Sequence[EmployerParty],
-    schools: Sequence[tuple[School, Sequence[Window]]],
+    demand: Sequence[Demand],
     days: Sequence[date],
     seats: int,
     policy: Policy,
@@ -69,7 +91,7 @@ def make_supply(
 ) -> Supply:
     """Draw offers, at least one for each employer, until their sessions together have about `seats` seats.
 
-    `schools` come with the windows of all their groups: employers look at what schools near them ask for.
+    Employers look at what schools near them ask for (`demand`) before they name their days.
     """
     scale = seats / (SEATS_AN_OFFER * max(1, len(parties)))
     offers: list[Offer] = []
@@ -81,7 +103,7 @@ def make_supply(
                 break
             offer = _offer(employers[party.id], number, min(1.0, scale), draw)
             offers.append(offer)
-            calendars[offer.id] = _suitable_windows(offer, employers[party.id], schools, days, draw)
+            calendars[offer.id] = _suitable_windows(offer, employers[party.id], demand, days, draw)
     offers = _fit(offers, seats, draw)
     return Supply(tuple(_limited(employers, offers, draw)), tuple(sorted(offers, key=_id)), calendars, ())
 
@@ -144,31 +166,31 @@ def _offer(employer: Employer, number: int, scale: float, draw: Draw) -> Offer:
 
 
 def _suitable_windows(
-    offer: Offer,
-    employer: Employer,
-    schools: Sequence[tuple[School, Sequence[Window]]],
-    days: Sequence[date],
-    draw: Draw,
+    offer: Offer, employer: Employer, demand: Sequence[Demand], days: Sequence[date], draw: Draw
 ) -> tuple[Window, ...]:
-    """Draw windows, and once more where they hold fewer meetings with schools in reach than the offer has sessions."""
+    """Draw windows, and again while too few students near the employer could be seen in them to fill the seats."""
     reach = employer.radius_km if offer.mode == "in_school" else Decimal(VISIT_REACH_KM)
-    seen: dict[int, list[Window]] = {}
-    for school, windows in schools:
-        if offer.mode == "virtual" or km(employer.position, school.position) <= reach:
-            for each in windows:
-                seen.setdefault(each.start // MINUTES_A_DAY, []).append(each)
+    near = [at for at in demand if offer.mode == "virtual" or km(employer.position, at.school.position) <= reach]
+    drawn = [_windows(offer, days, draw)]
+    while len(drawn) < MOST_DRAWS and _fillable(offer, drawn[-1], near) < offer.seats * offer.max_sessions:
+        drawn.append(_windows(offer, days, draw))
+    return max(drawn, key=lambda windows: _fillable(offer, windows, near))
 
-    def meetings(windows: Sequence[Window]) -> int:
-        return sum(
-            min(mine.end, theirs.end) - max(mine.start, theirs.start) >= offer.duration_minutes
-            for mine in windows
-            for theirs in seen.get(mine.start // MINUTES_A_DAY, ())
-        )
 
-    first = _windows(offer, days, draw)
-    if meetings(first) >= offer.max_sessions:
-        return first
-    return max(first, _windows(offer, days, draw), key=meetings)
+def _fillable(offer: Offer, windows: Sequence[Window], near: Sequence[Demand]) -> int:
+    """Reckon how many seats students of single schools could take in the offer's best sessions, one a school and day."""
+    by_day = {each.start // MINUTES_A_DAY: each for each in windows}
+    fillings = []
+    for at in near:
+        for day, mine in by_day.items():
+            students = sum(
+                students
+                for theirs, year, students in at.on.get(day, ())
+                if year in offer.years
+                and min(mine.end, theirs.end) - max(mine.start, theirs.start) >= offer.duration_minutes
+            )
+            fillings.append(min(offer.seats, students))
+    return sum(sorted(fillings, reverse=True)[: offer.max_sessions])
 
 
 def _windows(offer: Offer, days: Sequence[date], draw: Draw) -> tuple[Window, ...]:
