@@ -31,7 +31,14 @@ EXAMPLES: dict[type[Submission], dict[str, Any]] = {
             "name": "Demo Hub",
             "local_authorities": ["886"],
             "academic_year": "2026/27",
-            "terms": [{"start": "2026-09-02", "end": "2026-10-23"}, {"start": "2026-11-02", "end": "2026-12-18"}],
+            "terms": [
+                {"start": "2026-09-02", "end": "2026-10-23"},
+                {"start": "2026-11-02", "end": "2026-12-18"},
+                {"start": "2027-01-04", "end": "2027-02-12"},
+                {"start": "2027-02-22", "end": "2027-03-25"},
+                {"start": "2027-04-12", "end": "2027-05-28"},
+                {"start": "2027-06-07", "end": "2027-07-22"},
+            ],
         },
     ),
     RegisterSchool: _one(

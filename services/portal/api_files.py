@@ -14,7 +14,7 @@ from services.portal.api import problem
 from services.portal.asking import Asking, Running, Transaction
 from services.portal.cells import COLUMNS_OF
 from services.portal.files import MAX_FILE_BYTES, Kind, template
-from services.portal.filing import Take, file_of, take_file
+from services.portal.filing import NOT_TAKEN, Take, file_of, take_file
 from services.portal.tables import FileRow
 
 router = APIRouter(prefix="/api/v1/files", tags=["files"], responses=problem(401, 403, 422))
@@ -45,6 +45,7 @@ async def show_file(
     session: AsyncSession, file: FileRow, *, status: str | None = None, offset: int = 0, limit: int = views.MOST_ROWS
 ) -> FileView:
     """Show a file with its rows, or those of one status."""
+    rows = await views.rows_of_file(session, file.id, status=status, offset=offset, limit=limit)
     return FileView(
         id=file.id,
         kind=file.kind,
@@ -52,8 +53,14 @@ async def show_file(
         rows=file.rows,
         refused_as_a_whole=file.refused_as_a_whole,
         counts=await views.counts_of_file(session, file.id),
-        results=await views.rows_of_file(session, file.id, status=status, offset=offset, limit=limit),
+        results=[_in_words_of_the_file(row) for row in rows],
     )
+
+
+def _in_words_of_the_file(row: views.SubmissionView) -> views.SubmissionView:
+    """Say of a good row of a file taken whole why it was not taken; intake counts the rows otherwise than a spreadsheet."""
+    reasons = [NOT_TAKEN if reason.field == "/batch" else reason for reason in row.reasons]
+    return row.model_copy(update={"reasons": reasons})
 
 
 @router.post(

@@ -21,11 +21,12 @@ from shared.events.submissions import Batch
 Take = Literal["good", "all"]
 
 _OWNER_KIND: dict[Kind, str] = {"availability": "employer", "pledges": "employer", "requests": "school"}
-_NOT_TAKEN = FieldFault(
+NOT_TAKEN = FieldFault(
     field="/",
     message="was not taken, because the file was to be taken whole and other rows are wrong",
     remedy="correct those rows and send the file again",
 )
+"""Why a good row of a file is refused with the others."""
 
 
 async def take_file(
@@ -100,7 +101,7 @@ async def _parcels(session: AsyncSession, file: FileRow, rows: Sequence[FileRowR
             batch = Batch(id=file.id, row=place[row.number], rows=len(sent), take=file.take)
             parcels.append(Parcel(submission.model_copy(update={"batch": batch}), row.number))
         else:
-            faults = row.faults or [_NOT_TAKEN]
+            faults = row.faults or [NOT_TAKEN]
             parcels.append(Parcel(submission, row.number, tuple(fault.model_dump() for fault in faults)))
     return parcels
 
