@@ -104,7 +104,7 @@ async def fresh_database(addresses: Addresses) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def fresh_topics(addresses: Addresses) -> AsyncIterator[str]:
-    """A prefix that no other test's topics have; topics with it are deleted afterwards."""
+    """Yield a prefix that no other test's topics have; topics with it are deleted afterwards."""
     from aiokafka.admin import AIOKafkaAdminClient
 
     prefix = f"test-{uuid4().hex[:12]}."

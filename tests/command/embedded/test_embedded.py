@@ -179,6 +179,6 @@ async def test_the_death_of_a_server_is_told(tmp_path: Path) -> None:
         assert addresses.kafka_bootstrap == "127.0.0.1:9", "what is given is not started"
         os.kill(servers_of(tmp_path)[0].pid, signal.SIGKILL)
         async with asyncio.timeout(10):
-            while not deaths:  # noqa: ASYNC110 - the callback is the thing under test
+            while not deaths:
                 await asyncio.sleep(0.05)
     assert deaths[0].name == "PostgreSQL"
