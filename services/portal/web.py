@@ -17,8 +17,9 @@ from services.portal.asking import SESSION_COOKIE, Portal
 from services.portal.pages import routers as page_routers
 from services.portal.pages.rendering import render_problem
 from services.portal.problems import FieldFault, NotSignedIn, Problem, ProblemDetails
-from services.portal.protecting import Protecting
+from services.portal.protecting import SECURITY_HEADERS, Protecting
 from services.portal.wording import faults_of
+from shared.logging import get_logger
 
 _STATIC = Path(__file__).parent / "static"
 _SIGNED_IN_SECONDS = 12 * 3600
@@ -155,10 +156,14 @@ async def _on_database_away(request: Request, error: Exception) -> Response:  # 
     return _answer(request, details, retry_after_seconds=60)
 
 
-async def _on_fault(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
+async def _on_fault(request: Request, error: Exception) -> Response:
+    """Answer a fault of our own; it passes outside the middleware, so the security headers are put on here."""
+    get_logger(service="portal").error("portal.request.failed", path=request.url.path, error=type(error).__name__)
     details = ProblemDetails(
         title="Something went wrong here",
         status=500,
         detail="This is our fault, not yours; it has been recorded. Try again.",
     )
-    return _answer(request, details)
+    answer = _answer(request, details)
+    answer.headers.update(SECURITY_HEADERS)
+    return answer
