@@ -63,6 +63,6 @@ $(BIN)/uv: requirements-setup.lock
 .venv/.complete: $(BIN)/uv $(LOCKS) pyproject.toml deploy/kafka/jgo.lock.toml
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m services.command.embedded.jars
+	$(BIN)/python -m services.command.embedded
 	@if [ -f services/matching/planning/warm.py ]; then $(BIN)/python -m services.matching.planning.warm; fi
 	@touch $@

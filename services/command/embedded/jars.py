@@ -1,6 +1,6 @@
 """Kafka's jars: fetched once into the user's cache, each by its coordinates, and trusted by its checksum only.
 
-`python -m services.command.embedded.jars` fetches them ahead of time; `... jars --lock` writes the lock anew.
+`python -m services.command.embedded` fetches them ahead of time; `make lock` writes the lock anew.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,10 +120,3 @@ def _alone(cache: Path) -> Iterator[None]:
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-if __name__ == "__main__":
-    try:
-        kafka_class_path()
-    except JarsUnavailable as error:
-        sys.exit(str(error))
