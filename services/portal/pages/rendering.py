@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,9 @@ KIND_NAMES = {
 
 
 def day(local: str) -> str:
-    """Write a local time's day as people say it: Tue 2 March 2027."""
+    """Write a local time's day as people say it: Tue 2 Mar 2027."""
     moment = date.fromisoformat(local[:10])
-    return f"{moment:%a} {moment.day} {moment:%B %Y}"
+    return f"{moment:%a} {moment.day} {moment:%b %Y}"
 
 
 def clock(local: str) -> str:
@@ -69,8 +70,18 @@ def number(value: int) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """Write a share with one decimal, rounded down, so that 100 % means all."""
-    return f"{int(1000 * part / whole) / 10:.1f} %" if whole else "–"
+    """Write a share with one decimal; 100.0 % means all, not nearly all."""
+    if not whole:
+        return "–"
+    share = round(100 * part / whole, 1)
+    return f"{min(share, 99.9) if part < whole else share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def who(attendances: Sequence[Mapping[str, Any]]) -> str:
+    """Write who comes, by year: 193 students: Year 8 (8 groups)."""
+    groups = Counter(attendance["year"] for attendance in attendances)
+    years = ", ".join(f"Year {year} ({n} group{'' if n == 1 else 's'})" for year, n in sorted(groups.items()))
+    return f"{sum(attendance['students'] for attendance in attendances)} students: {years}"
 
 
 _environment = Environment(
@@ -80,7 +91,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update({"day": day, "clock": clock, "moment": moment, "number": number})
+_environment.filters.update({"day": day, "clock": clock, "moment": moment, "number": number, "who": who})
 _environment.globals.update(
     {
         "percent": percent,

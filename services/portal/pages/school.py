@@ -13,6 +13,9 @@ from services.portal.tables import SchoolRow
 
 router = APIRouter(prefix="/school")
 
+_FIRST = ("needed", "partly", "planned", "covered")
+"""Groups that still need something come first."""
+
 
 @router.get("")
 async def overview(request: Request, asking: Asking, session: Transaction) -> Response:
@@ -27,7 +30,7 @@ async def overview(request: Request, asking: Asking, session: Transaction) -> Re
         "school.html",
         asking,
         name=school.name if school else asking.organisation_id,
-        groups=groups,
+        groups=sorted(groups, key=lambda group: _FIRST.index(group.status)),
         students=sum(group.size for group in groups),
         confirmed=sum(group.confirmed for group in groups),
         planned=sum(max(group.planned, group.confirmed) for group in groups),
