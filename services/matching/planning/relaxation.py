@@ -206,30 +206,21 @@ def _days(problem: Problem, vertices: Vertices, presenter: Integers, employer_of
     order = np.lexsort((np.arange(len(owner)), vertices.day, owner))
     changes = np.flatnonzero(np.diff(owner[order]) | np.diff(vertices.day[order])) + 1
     ptr = np.concatenate((np.zeros(1, dtype=np.int64), changes, np.full(1 if len(order) else 0, len(order))))
-    limits: dict[int, int] = {}
+    employers: dict[int, set[int]] = {}
     for who, whose in zip(presenter.tolist(), employer_of.tolist(), strict=True):
-        limits[who] = int(per_day[whose]) if limits.get(who, per_day[whose]) == per_day[whose] else UNLIMITED
-    several = _several_employers(presenter, employer_of)
+        employers.setdefault(who, set()).add(whose)
+    limits = {who: int(per_day[min(whose)]) if len(whose) == 1 else UNLIMITED for who, whose in employers.items()}
     firsts = owner[order[ptr[:-1]]]
     place, travel, travel_at, places = _journeys(problem, vertices, owner)
     return Days(
         ptr=ptr,
         order=order,
-        most_sessions=_integers(UNLIMITED if who in several else limits[who] for who in firsts.tolist()),
+        most_sessions=_integers(limits[who] for who in firsts.tolist()),
         place=place,
         travel=travel,
         travel_at=travel_at[firsts],
         places=places[firsts],
     )
-
-
-def _several_employers(presenter: Integers, employer_of: Integers) -> set[int]:
-    pairs = set(zip(presenter.tolist(), employer_of.tolist(), strict=True))
-    seen: set[int] = set()
-    several: set[int] = set()
-    for who, _ in pairs:
-        (several if who in seen else seen).add(who)
-    return several
 
 
 def _journeys(

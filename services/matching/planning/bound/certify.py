@@ -97,37 +97,45 @@ def certify(
     seed: int = 0,
     deterministic: bool = False,
     on_bound: Callable[[int], None] = lambda _: None,
+    on_result: Callable[[BoundResult], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> BoundResult:
     """Find the tightest certified bound that `seconds` allow; valid whenever it ends, at worst all students.
 
     One core is used whatever `workers` says, and nothing is drawn, so `seed` changes nothing: they are the engine's
-    common arguments. `on_bound` hears every improvement, `stop` is asked between rounds of at most a few seconds.
+    common arguments. `on_bound` hears every improvement; `on_result` hears, round by round, the improved bound with its
+    certificate; `stop` is asked between rounds of at most a few seconds.
     """
     del workers, seed
     budget = _Budget(seconds, deterministic, stop)
     relaxation = relax(problem)
     rows = PriceRows.of(relaxation)
     best = _Best(relaxation, rows, on_bound)
+
+    def result() -> BoundResult:
+        return BoundResult(best.bound, certificate_of(problem, relaxation, best.prices, best.bound))
+
     if len(relaxation.vertices) and best.bound and not budget.is_over():
-        _improve(relaxation, rows, best, budget)
-    return BoundResult(best.bound, certificate_of(problem, relaxation, best.prices, best.bound))
+        _improve(relaxation, rows, best, budget, lambda: on_result(result()))
+    return result()
 
 
-def _improve(relaxation: Relaxation, rows: PriceRows, best: _Best, budget: _Budget) -> None:
+def _improve(relaxation: Relaxation, rows: PriceRows, best: _Best, budget: _Budget, tell: Callable[[], None]) -> None:
     columns = Columns(relaxation, rows, SessionRows.of(relaxation))
     master = Master(columns)
     for share in FIRST_SHARES:
         columns.add_best(best.offer(rows.every_student() * share))
     iterations, idle = FIRST_ITERATIONS, 0
     while not budget.is_over() and idle < IDLE_ROUNDS:
-        before = best.value
+        before, told = best.value, best.bound
         duals, made, solved = master.solve(iterations=iterations, seconds=budget.seconds_a_round())
         budget.spend((made + 1) * (columns.matrix.nnz + len(relaxation.vertices.classes)))
         vector = np.clip(duals[: rows.ends[-1]], 0.0, rows.most)
         new = columns.add_best(best.offer((best.vector + vector) / 2))
         if not budget.is_over():
             new += columns.add_best(best.offer(vector))
+        if best.bound < told:
+            tell()
         if solved and not new:
             return
         if before - best.value < IDLE_SHARE * before:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from services.matching.planning.search.messages import Job, Shared
-from services.matching.planning.search.pace import Pace
+from services.matching.planning.search.messages import Bounded, Job, Shared
+from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.ranking import rank
 from services.matching.planning.search.searcher import Report, Searcher
+
+BOUND_SHARE = 0.4
+"""Part of what is left of its budget that a worker gives to the bound, before it searches."""
 
 
 @dataclass
@@ -55,8 +58,21 @@ def first_plan(desk: Desk) -> None:
     desk.searcher.first_plan()
 
 
+def bound(desk: Desk) -> None:
+    """Certify a bound on the students that can be covered, with a part of what is left of the budget."""
+    from services.matching.planning.bound import BoundResult, certify
+
+    def tell(result: BoundResult) -> None:
+        desk.tell(Bounded(result.bound, result.certificate))
+
+    seconds = desk.pace.left() * BOUND_SHARE
+    tell(certify(desk.job.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell))
+    desk.pace.charge(solver=seconds / SOLVER_SECONDS)
+
+
 def cover(desk: Desk) -> None:
     """Anneal for floors and coverage."""
+    desk.take_shared()
     searcher = desk.searcher
     seconds = desk.pace.left() * 0.8
     searcher.anneal("covered", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)
@@ -69,4 +85,9 @@ def polish(desk: Desk) -> None:
     desk.searcher.polish(desk.pace.left())
 
 
-PHASES: dict[str, Callable[[Desk], None]] = {"first plan": first_plan, "cover": cover, "polish": polish}
+PHASES: dict[str, Callable[[Desk], None]] = {
+    "first plan": first_plan,
+    "bound": bound,
+    "cover": cover,
+    "polish": polish,
+}
