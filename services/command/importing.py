@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.command import embedded
+from services.command.reaching import reachable_settings
 from services.command.submitting import Answers, submit
 from services.intake.importing.employers import read_employers
 from services.intake.importing.files import Imported, TableRefused
@@ -38,9 +38,6 @@ Those with a postcode and a SIC code are submitted; the rest is counted and left
 """
 
 Table = Annotated[Path, typer.Argument(help="The CSV file, or a .gz of it.", exists=True, dir_okay=False)]
-StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="That of the product, where it runs embedded; default: .state.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -54,11 +51,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(imports, name="import")
 
 
-def import_postcodes(file: Table, state_dir: StateDir = None) -> None:
+def import_postcodes(file: Table) -> None:
     """Take in a postcode directory. Exit code 2: the file, or the product, cannot be used."""
-    settings = running_settings(state_dir)
     started, left_out = time.monotonic(), Counter[str]()
-    taken = _or_exit(_put_postcodes(settings, file, left_out))
+    taken = _or_exit(_put_postcodes(reachable_settings(), file, left_out))
     typer.echo(f"{taken} postcodes are new or have moved ({time.monotonic() - started:.1f} s)")
     _say_left_out(left_out)
 
@@ -71,37 +67,17 @@ async def _put_postcodes(settings: Settings, file: Path, left_out: Counter[str])
         await database.close()
 
 
-def import_schools(file: Table, state_dir: StateDir = None) -> None:
+def import_schools(file: Table) -> None:
     """Submit schools. Exit code 1: some were refused. 2: the file, or the product, cannot be used."""
-    _submit(file, state_dir, "schools", read_schools)
+    _submit(file, "schools", read_schools)
 
 
-def import_employers(file: Table, state_dir: StateDir = None) -> None:
+def import_employers(file: Table) -> None:
     """Submit employers. Exit code 1: some were refused. 2: the file, or the product, cannot be used."""
-    _submit(file, state_dir, "employers", read_employers)
+    _submit(file, "employers", read_employers)
 
 
-def running_settings(state_dir: Path | None) -> Settings:
-    """Find the product: at the addresses in the environment, or running embedded on a state directory."""
-    settings = Settings()
-    if state_dir:
-        settings = settings.model_copy(update={"state_dir": state_dir})
-    if settings.kafka_bootstrap_servers and settings.database_url:
-        return settings
-    addresses = embedded.addresses_in_use(settings.state_dir)
-    if addresses is None:
-        typer.echo(
-            f"encounters import: nothing runs on {settings.state_dir}: start `encounters up`, "
-            "or set KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL",
-            err=True,
-        )
-        raise typer.Exit(2)
-    found = {"kafka_bootstrap_servers": addresses.kafka_bootstrap, "database_url": addresses.database_url}
-    return settings.model_copy(update=found)
-
-
-def _submit(file: Path, state_dir: Path | None, what: str, read: Any) -> None:
-    settings = running_settings(state_dir)
+def _submit(file: Path, what: str, read: Any) -> None:
     version = int(time.time() // 60)  # rises with every import, so that a newer table amends an older one
     try:
         imported: Imported[Any] = read(file, version)
@@ -112,7 +88,7 @@ def _submit(file: Path, state_dir: Path | None, what: str, read: Any) -> None:
     _say_left_out({why: len(rows) for why, rows in imported.left_out.items()})
     for note, count in imported.notes.most_common():
         typer.echo(f"  {count} {note}")
-    answers = _or_exit(submit(settings, OPERATOR, imported.made))
+    answers = _or_exit(submit(reachable_settings(), OPERATOR, imported.made))
     typer.echo(f"{answers.taken} taken, {len(answers.refused)} refused")
     _say_refused(answers, imported.made, imported.rows)
     if answers.refused:

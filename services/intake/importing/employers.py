@@ -17,7 +17,7 @@ WHERE = "a download of gender-pay-gap.service.gov.uk"
 COLUMNS = ("EmployerName", "EmployerId", "PostCode", "CompanyNumber", "SicCodes")
 """The columns that are read; all others, the responsible person's name among them, are passed over."""
 
-_NUMBER = re.compile(r"[0-9]{8}|[A-Z]{2}[0-9]{6}")
+_NUMBER = re.compile(r"[0-9]{8}|[A-Z]{2}[0-9]{5}[0-9R]")
 
 
 def read_employers(path: Path, version: int) -> Imported[RegisterEmployer]:

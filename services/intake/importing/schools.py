@@ -21,8 +21,12 @@ COLUMNS = (
 )  # fmt: skip
 """The columns that are read; all others, those with people's names among them, are passed over."""
 
+OLDEST = 25
+"""Highest age that is kept; colleges write 99 for: none."""
 OPEN = ("Open", "Open, but proposed to close")
 _TAUGHT_PHASES = ("Secondary", "All-through", "Middle deemed secondary", "16 plus")
+_TAUGHT_KINDS = ("special", "alternative provision", "pupil referral")
+"""Where no ages are given, a school is taken by its phase or, for the kinds that have none, by its type."""
 _SPECIAL = "special"
 
 
@@ -44,9 +48,9 @@ def _read(number: int, row: Mapping[str, str], version: int, imported: Imported[
     phase, kind = row["PhaseOfEducation (name)"].strip(), row["TypeOfEstablishment (name)"].strip()
     if row["EstablishmentStatus (name)"].strip() not in OPEN:
         return imported.leave_out(number, "not open")
-    low, high = _whole(row["StatutoryLowAge"]), _whole(row["StatutoryHighAge"])
-    if low is None and high is None and phase not in _TAUGHT_PHASES:
-        return imported.leave_out(number, "no ages given, and not a secondary phase")
+    low, high = _age(row["StatutoryLowAge"]), _age(row["StatutoryHighAge"])
+    if low is None and high is None and not _likely_taught(phase, kind):
+        return imported.leave_out(number, "no ages given, and neither a secondary phase nor a special school")
     if not any(taught(year, low, high) for year in range(7, 14)):
         return imported.leave_out(number, "no pupils aged 11 to 18")
     pupils, share = _whole(row["NumberOfPupils"]) or None, _share(row["PercentageFSM"])
@@ -76,10 +80,20 @@ def _read(number: int, row: Mapping[str, str], version: int, imported: Imported[
     return imported.take(number, school)
 
 
+def _likely_taught(phase: str, kind: str) -> bool:
+    return phase in _TAUGHT_PHASES or any(one in kind.lower() for one in _TAUGHT_KINDS)
+
+
 def _first(error: ValidationError) -> str:
     """Name the column at fault; its value stays out, so that rows at fault alike are counted together."""
     field = reasons_of(error)[0]["field"].removeprefix("/")
     return f"not usable: {field.replace('_', ' ') if field else 'the row'}"
+
+
+def _age(text: str) -> int | None:
+    """Read an age."""
+    age = _whole(text)
+    return None if age is None else min(age, OLDEST)
 
 
 def _whole(text: str) -> int | None:
