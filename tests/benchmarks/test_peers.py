@@ -8,7 +8,7 @@ import pytest
 
 from services.matching.planning.checker import check_sessions
 from services.matching.planning.levels import reckon_levels
-from services.matching.planning.model import Problem, Session
+from services.matching.planning.model import MINUTES_A_DAY, Problem, Session, Window
 from services.matching.planning.scenario import fictional_area
 from services.matching.planning.scenario.planted import planted_problem
 from tests.benchmarks.greedy_peers import best_fit, first_come_first_served
@@ -17,7 +17,13 @@ from tests.benchmarks.peers import PEERS, Peer
 
 @pytest.fixture(scope="module")
 def hub() -> Problem:
-    return fictional_area(3, 2).problem
+    return fictional_area(2, 2).problem
+
+
+def on_one_day(windows: tuple[Window, ...]) -> Window:
+    """Put a calendar's longest window on the day of the epoch."""
+    longest = max(windows, key=lambda window: window.end - window.start)
+    return Window(longest.start % MINUTES_A_DAY, (longest.end - 1) % MINUTES_A_DAY + 1)
 
 
 def covered(problem: Problem, sessions: tuple[Session, ...]) -> int:
@@ -34,10 +40,25 @@ def test_a_peer_keeps_every_rule_and_covers_students(hub: Problem, name: str) ->
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_never_crowds_a_school(name: str) -> None:
     problem = fictional_area(1, 2, employers=30).problem
-    small = replace(problem, schools=tuple(replace(school, hosting_limit=1) for school in problem.schools))
+    schools = tuple(replace(school, hosting_limit=1) for school in problem.schools)
+    small = replace(problem, schools=schools, groups=problem.groups[:20])
     sessions = PEERS[name](small, 20)
     assert sessions
     assert check_sessions(small, sessions) == []
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_never_needs_one_presenter_twice(name: str) -> None:
+    problem = fictional_area(2, 2, employers=30).problem
+    busy = replace(
+        problem,
+        offers=tuple(replace(offer, presenter="the one speaker") for offer in problem.offers),
+        calendars={name: (on_one_day(windows),) for name, windows in problem.calendars.items()},
+        groups=problem.groups[::3],
+    )
+    sessions = PEERS[name](busy, 20)
+    assert len(sessions) > 1
+    assert check_sessions(busy, sessions) == []
 
 
 @pytest.mark.parametrize("peer", [first_come_first_served, best_fit])
