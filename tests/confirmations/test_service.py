@@ -21,6 +21,7 @@ from shared.service import Wiring
 from shared.settings import Settings
 from shared.topics import ENCOUNTERS
 from tests.confirmations.test_telling import make_session
+from tests.ports import free_port
 from tests.ringside import events_until, write
 
 EMPLOYER = EmployerRegistered(
