@@ -10,7 +10,7 @@ import typer
 
 HOMES = {
     "solve": "planning", "check": "planning", "explain": "planning", "scenario": "scenario",
-    "demo": "demo", "up": "up", "down": "up", "run": "up", "migrate": "up", "letters": "letters",
+    "demo": "demo", "up": "up", "down": "up", "run": "up", "migrate": "up", "letters": "letters", "review": "review",
     "import": "importing", "export-problem": "export_problem",
     "account": "accounts", "token": "accounts",
 }  # fmt: skip

@@ -71,15 +71,15 @@ class Coordinator:
 
     async def approve_all(self, version: int) -> None:
         """Approve all sessions that are still proposed."""
-        await self._post(f"/timetable/{version}/approve", {"encounters": "all"})
+        await self.decide(version, "approve", encounters="all")
 
     async def decide(self, version: int, what: str, **said: Any) -> dict[str, Any]:
-        """Return or pin sessions: `what` is "return" or "pin", the rest is the API's body."""
+        """Decide on sessions: `what` is "approve", "return", "pin" or "publish", the rest is the API's body."""
         return await self._post(f"/timetable/{version}/{what}", said)
 
     async def publish(self, version: int) -> dict[str, Any]:
         """Publish the approved sessions."""
-        return await self._post(f"/timetable/{version}/publish", {})
+        return await self.decide(version, "publish")
 
     async def next_version(self, after: int, seconds: float) -> dict[str, Any]:
         """Wait for a version newer than `after`, such as a repair's."""

@@ -215,17 +215,17 @@ def _print_left_out(console: Console, result: Result) -> None:
         groups = [one for one in result.shortfalls if one["code"] == code]
         console.print(f"  {count:>6,}  {_REASONS.get(code, code)} ({len(groups)} groups)")
         for one in groups[:_SHOWN_GROUPS]:
-            console.print(f"          {one['sentence']}", style="dim", markup=False)
+            console.print(f"          {one['sentence']}", style="dim", markup=False, soft_wrap=True)
     if result.remedies:
         console.print("[bold]What would help most")
         for one in result.remedies[:_SHOWN_GROUPS]:
-            console.print(f"  {one['would_cover']:>+6,}  {one['text']}", markup=False)
+            console.print(f"  {one['would_cover']:>+6,}  {one['text']}", markup=False, soft_wrap=True)
 
 
 def _print_sign_ins(console: Console, settings: Settings, people: list[SignIn]) -> None:
-    table = Table("role", "for", "e-mail", "password", title=f"[bold]Sign in at {settings.portal_url}")
+    console.print(f"[bold]Sign in at {local_portal(settings)}")
     for person in people:
-        table.add_row(person.role, person.organisation, person.email, person.password)
-    console.print(table)
+        line = f"  {person.role:<12} {person.email:<42} password {person.password}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print("Ctrl-C stops everything.", style="dim")
     sys.stdout.flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from aiokafka.errors import KafkaError
 
 from services.command.reaching import reachable_settings
 from services.command.submitting import Answers, submit
@@ -117,6 +118,6 @@ def _say_left_out(counts: Mapping[str, int]) -> None:
 def _or_exit(work: Any) -> Any:
     try:
         return asyncio.run(work)
-    except (TableRefused, MissingAddress, OSError, TimeoutError) as fault:
+    except (TableRefused, MissingAddress, KafkaError, OSError, TimeoutError) as fault:
         typer.echo(f"encounters import: {fault}", err=True)
         raise typer.Exit(2) from None
