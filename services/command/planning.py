@@ -32,8 +32,8 @@ _SOLVE_HELP = """Plan a hub's academic year: the best timetable that the time al
 \b
 Examples:
   encounters solve problem.json -o timetable.json
-  encounters solve kent.json.gz -o kent.timetable.json --seconds 180 --workers 2
-  encounters solve problem.json -o again.json --seed 7 --workers 1 --deterministic
+  encounters solve kent.json.gz -o kent.timetable.json --seconds 180
+  encounters solve problem.json -o same.json --workers 1 --deterministic
 
 Ctrl-C ends it early with the best plan so far. Exit code 0: a valid plan is written. 2: the problem is not valid.
 """

@@ -24,6 +24,7 @@ from services.matching.planning.faults import Fault, InvalidFile, pointer_to
 
 LIMIT_BYTES = 64 * 1024 * 1024
 MOST_LEVELS_OF_NESTING = 100
+MOST_CONTAINERS = 2_000_000
 _GZIP = b"\x1f\x8b"
 _DIGITS_A_DOUBLE_KEEPS = 15
 _LONGEST_NUMBER = 300
@@ -83,6 +84,11 @@ def load_json(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> Any:
     the memory. Numbers with a fraction come as `float` (`WrittenNumber` where a double drops digits), whole ones as `int`.
     """
     text = _decode(_read_bytes(source, limit_bytes))
+    if text.count("{") + text.count("[") > MOST_CONTAINERS:  # each takes much more memory than text
+        _refuse(
+            f"the file holds more than {MOST_CONTAINERS:,} lists and objects",
+            "Plan one hub at a time, and leave out what the format does not ask for",
+        )
     loader = _Loader()
     try:
         tree = json.loads(

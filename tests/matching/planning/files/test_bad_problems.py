@@ -345,6 +345,10 @@ def test_a_huge_file_is_refused_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_many_millions_of_tiny_objects_are_refused_before_they_fill_the_memory() -> None:
+    assert "more than 2,000,000 lists and objects" in refusal(b"[" + b"{}," * 2_000_000 + b"{}]")
+
+
 def test_a_gz_bomb_is_refused_without_being_unpacked_whole() -> None:
     bomb = gzip.compress(gzip.compress(b" " * 200_000_000))
     started = time.monotonic()
