@@ -21,7 +21,8 @@ class Result:
     """What one run of one planner reached on one problem; `bound` and `gap` are the engine's, proof included.
 
     `floor` is the weighted shortfall at the schools' floors, `first` the seconds until a plan at least as good as best
-    fit was there (or, in a repair, any plan). `valid` is what the checker says.
+    fit was there (or, in a repair, any plan). `valid`: no hard rule is broken; `holds`: nor is any claim (proof, reasons,
+    remedies) refused by the checker; `certified` is the bound that the checker itself reckons.
     """
 
     problem: str
@@ -41,6 +42,7 @@ class Result:
     memory_mb: float | None = None
     check_seconds: float | None = None
     told: int | None = None
+    holds: bool | None = None
 
     @property
     def key(self) -> tuple[str, str, float, str]:

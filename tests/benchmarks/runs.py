@@ -101,7 +101,7 @@ class Bench:
         result = self._judge(name, file, ENGINE, seconds, took, timetable.sessions)
         return replace(
             result,
-            valid=report.holds,
+            holds=report.holds,
             bound=timetable.proof.bound,
             certified=report.certified_bound,
             first=_first(progress, enough or 0),
