@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from services.command import embedded
-from services.command.coordinating import Coordinator, Told
+from services.command.coordinating import Coordinator, PlanFailed, Told
 from services.command.embedded.state import holder
 from services.command.people import SignIn, sign_ins
 from services.command.ring import local_portal, running_ring, stop_on_signals
@@ -87,8 +87,8 @@ def demo(
     try:
         _forget(state_dir)
         asyncio.run(_demo(settings, area, seconds, once, console))
-    except (embedded.AlreadyRunning, embedded.ChildFailed) as fault:
-        console.print(f"encounters demo: {fault}", style="red", markup=False)
+    except (embedded.AlreadyRunning, embedded.ChildFailed, PlanFailed, TimeoutError) as fault:
+        console.print(f"encounters demo: {fault}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
