@@ -59,6 +59,7 @@ class Board(NamedTuple):
     g_asked: Ints
     g_met: Ints
     g_stem: Ints
+    g_class: Ints  # groups of one class are interchangeable for all hard rules and for coverage
     g_first: Ints  # offsets of each group's room for attendances
     told_first: Ints  # offsets into the four columns of what people have been told, by group
     told_offer: Ints
@@ -306,8 +307,22 @@ def _groups(problem: Problem, numbers: Numbers) -> dict[str, Any]:
         "g_asked": _ints(_bits(g.sectors_asked) for g in groups),
         "g_met": _ints(_bits(g.sectors_met) for g in groups),
         "g_stem": _ints(g.stem_needed for g in groups),
+        "g_class": _classes(problem),
         "g_first": _offsets(max(g.needed, g.size // least if g.may_split else 0) for g in groups),
     }
+
+
+def _classes(problem: Problem) -> Ints:
+    barred: dict[str, list[str]] = {}
+    for rule in problem.forbidden:
+        if rule.group is not None:
+            barred.setdefault(rule.group, []).append(rule.offer)
+    classes: dict[Any, int] = {}
+    numbers = []
+    for g in problem.groups:
+        kind = (g.school, g.size, g.year, g.calendars, g.modes, g.adjustments, g.max_travel_km, g.may_split, g.needed)
+        numbers.append(classes.setdefault((*kind, tuple(sorted(barred.get(g.id, ())))), len(classes)))
+    return _ints(numbers)
 
 
 def _told(problem: Problem, numbers: Numbers) -> tuple[dict[str, Any], int]:

@@ -186,6 +186,15 @@ def fill(board: Board, state: State, slot: int, weights: Floats) -> int:
 
 
 @compiled
+def fill_all(board: Board, state: State, weights: Floats) -> None:
+    """Use the seats that are left in every session."""
+    for slot in range(board.slot_offer.shape[0]):
+        if state.x_vertex[slot] >= 0:
+            fill(board, state, slot, weights)
+            state.written[0] = 0
+
+
+@compiled
 def _join_if_able(board: Board, state: State, slot: int, group: int) -> int:
     amount = room(board, state, slot, group)
     if amount > 0:

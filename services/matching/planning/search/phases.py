@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from services.matching.planning.search.messages import Bounded, Job, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
-from services.matching.planning.search.ranking import rank
 from services.matching.planning.search.searcher import Report, Searcher
+
+ANNEAL_SHARE = 0.35
+ANNEAL_SECONDS_A_SLOT = 0.025
+POLISH_SHARE = 0.15
+SHARE_EVERY_SECONDS = 4.0
+PATIENCE = 25
 
 BOUND_SHARE = 0.4
 """Part of what is left of its budget that a worker gives to the bound, before it searches."""
@@ -38,19 +45,14 @@ class Desk:
         return Searcher(self.job.problem, self.job.seed, self.pace, self.report)
 
     def take_shared(self) -> bool:
-        """Go on from the best plan of another worker if it is better than our own; tell whether that was so."""
+        """Join the best plan of all workers with our own; tell whether that changed it."""
         newest = None
         while not self.inbox.empty():
             message = self.inbox.get()
             newest = message if isinstance(message, Shared) else newest
         if newest is None:
             return False
-        policy, searcher = self.job.problem.policy, self.searcher
-        if searcher.best_values and rank(policy, newest.values) <= rank(policy, searcher.best_values):
-            return False
-        searcher.best_rows, searcher.best_values = newest.rows, newest.values
-        searcher.adopt(newest.rows)
-        return True
+        return self.searcher.merge(newest.rows, newest.values)
 
 
 def first_plan(desk: Desk) -> None:
@@ -74,9 +76,25 @@ def cover(desk: Desk) -> None:
     """Anneal for floors and coverage."""
     desk.take_shared()
     searcher = desk.searcher
-    seconds = desk.pace.left() * 0.8
-    searcher.anneal("covered", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)
-    searcher.anneal("covered", seconds * 0.4, searcher.coverage(strict=True), 0.8, 0.3)
+    seconds = min(ANNEAL_SHARE * desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer))
+    searcher.anneal("annealing", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)
+    searcher.anneal("annealing", seconds * 0.4, searcher.coverage(strict=True), 0.8, 0.3)
+
+
+def neighbourhoods(desk: Desk) -> None:
+    """Set neighbourhoods free and choose their sessions anew; anneal where that no longer wins anything."""
+    from services.matching.planning.search.rounds import Rounds
+
+    searcher, pace = desk.searcher, desk.pace
+    rounds = Rounds(searcher, np.random.default_rng(desk.job.seed))
+    until = pace.spent() + (1.0 - POLISH_SHARE) * pace.left()
+    while pace.spent() < until:
+        rounds.run(min(SHARE_EVERY_SECONDS, until - pace.spent()))
+        desk.take_shared()
+        if rounds.idle >= PATIENCE:
+            span = min(max(2.0, ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)), until - pace.spent())
+            searcher.anneal("annealing", span, searcher.coverage(strict=True), 1.2, 0.3)
+            rounds.idle = 0
 
 
 def polish(desk: Desk) -> None:
@@ -89,5 +107,6 @@ PHASES: dict[str, Callable[[Desk], None]] = {
     "first plan": first_plan,
     "bound": bound,
     "cover": cover,
+    "neighbourhoods": neighbourhoods,
     "polish": polish,
 }

@@ -72,6 +72,12 @@ def rows_in_force(problem: Problem) -> Rows:
     return _sorted(np.array(rows, dtype=np.int32).reshape(-1, COLUMNS))
 
 
+def offers_that_differ(one: Rows, other: Rows) -> Rows:
+    """Return the offers whose sessions are not the same in two plans."""
+    rows, counts = np.unique(np.concatenate((one, other)), axis=0, return_counts=True)
+    return np.unique(rows[counts == 1][:, 0])
+
+
 def _school(numbers: Numbers, school: str | None) -> int:
     return -1 if school is None else numbers.schools[school]
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from services.matching.planning.model import Problem
 from services.matching.planning.search.anneal import Kept, anneal, best_fit, keep, load
 from services.matching.planning.search.board import FLOOR_SCALE, POINT_SCALE, build_board
-from services.matching.planning.search.filling import Floats, worth
+from services.matching.planning.search.filling import Floats, fill_all, worth
 from services.matching.planning.search.pace import MOVES_A_SECOND, Pace
-from services.matching.planning.search.plan import Rows, clear, place_rows, rows_in_force, rows_of_pins, rows_of_plan
+from services.matching.planning.search.plan import (
+    Rows,
+    clear,
+    no_rows,
+    offers_that_differ,
+    place_rows,
+    rows_in_force,
+    rows_of_pins,
+    rows_of_plan,
+)
 from services.matching.planning.search.ranking import (
     CHANGES,
     LEVEL_NAMES,
@@ -38,6 +49,7 @@ class Searcher:
         self.best_rows = rows_of_pins(problem)
         self.best_values: tuple[int, ...] = ()
         self._moves_a_second = MOVES_A_SECOND
+        self._base = no_rows()
         self.adopt(self.best_rows)
 
     def adopt(self, rows: Rows) -> int:
@@ -95,6 +107,29 @@ class Searcher:
         if not self.best_values or rank(self.problem.policy, values) > rank(self.problem.policy, self.best_values):
             self.best_rows, self.best_values = rows_of_plan(self.board, kept), values
             self.report(self.best_rows, values, phase)
+
+    def merge(self, rows: Rows, values: tuple[int, ...]) -> bool:
+        """Take another worker's plan, with our own sessions of the offers that we have changed since the last time.
+
+        Each session is placed only where every rule allows; the best of the joint plan, theirs and ours is gone on with.
+        """
+        policy = self.problem.policy
+        mine, ours = self.best_rows, self.best_values
+        changed = offers_that_differ(self._base, mine)
+        self._base = rows
+        if self.best_values and len(changed):
+            joint = np.concatenate((rows[~np.isin(rows[:, 0], changed)], mine[np.isin(mine[:, 0], changed)]))
+            self.adopt(joint)
+            fill_all(self.board, self.state, self.coverage(strict=True))
+            if self.offer_present("joined") and rank(policy, self.best_values) >= rank(policy, values):
+                self._base = self.best_rows
+                return True
+        if ours and rank(policy, values) <= rank(policy, self.best_values):
+            self.adopt(self.best_rows)
+            return False
+        self.best_rows, self.best_values = rows, values
+        self.adopt(rows)
+        return True
 
     def polish(self, seconds: float) -> None:
         """Give each later level its part of the time, without a loss to those before it."""
