@@ -42,9 +42,17 @@ class Coordinator:
         """Close the connection."""
         await self._http.aclose()
 
-    async def plan(self, seconds: float, on_run: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
-        """Ask for a plan and wait for it; `on_run` sees the run as it goes. Raises PlanFailed."""
-        job = (await self._post("/plans", {"seconds": seconds}))["job"]
+    async def plan(
+        self,
+        seconds: float,
+        on_run: Callable[[dict[str, Any]], None] = lambda _: None,
+        not_before: str | None = None,
+    ) -> dict[str, Any]:
+        """Ask for a plan and wait for it; `on_run` sees the run as it goes. Raises PlanFailed.
+
+        No new session starts before `not_before`, a local time of the hub; None plans the whole year.
+        """
+        job = (await self._post("/plans", {"seconds": seconds, "not_before": not_before}))["job"]
         run = await self._run_to_its_end(lambda one: one["job"] == job, seconds, on_run)
         return await self._timetable_of(run)
 

@@ -49,6 +49,10 @@ def plan(
     hub: Hub,
     token: Token,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Budget of the run.")] = 60,
+    not_before: Annotated[
+        str | None,
+        typer.Option(help="No new session before this local time, YYYY-MM-DDTHH:MM; default: the whole year."),
+    ] = None,
     portal: Portal = None,
 ) -> None:
     """Ask for a plan."""
@@ -57,7 +61,7 @@ def plan(
         if run["bound"]:
             typer.echo(f"\r{run['seconds']:6.0f} s  {run['covered']:,} of at most {run['bound']:,} students ", nl=False)
 
-    timetable = _with(hub, token, portal, lambda coordinator: coordinator.plan(seconds, tell))
+    timetable = _with(hub, token, portal, lambda coordinator: coordinator.plan(seconds, tell, not_before))
     typer.echo("")
     _say(timetable)
 

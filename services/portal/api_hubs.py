@@ -12,7 +12,7 @@ from services.portal.api import problem
 from services.portal.asking import Asking, Running, Transaction
 from services.portal.problems import NotFound
 from services.portal.reviewing import Decided, Review, State, Why, cancel_planning, request_plan
-from shared.events.fields import Id, LongText
+from shared.events.fields import Id, LocalTime, LongText
 
 router = APIRouter(prefix="/api/v1/hubs", tags=["coordinators"], responses=problem(401, 403, 404, 422))
 
@@ -45,9 +45,12 @@ class Pin(BaseModel):
 
 
 class PlanOrder(BaseModel):
-    """How long the planning may take."""
+    """How long the planning may take, and from when on."""
 
     seconds: float = Field(default=60, gt=0, le=3600)
+    not_before: LocalTime | None = Field(
+        default=None, description="No new session before this local time of the hub; absent: the whole year"
+    )
 
 
 class Job(BaseModel):
@@ -129,7 +132,9 @@ async def list_plans(hub: HubId, asking: Asking, session: Transaction) -> list[h
 @router.post("/{hub:path}/plans", status_code=202)
 async def order_plan(order: PlanOrder, hub: HubId, asking: Asking, portal: Running, session: Transaction) -> Job:
     """Ask for a plan of the hub's year."""
-    return Job(job=await request_plan(session, portal.settings.topic_prefix, asking, hub, order.seconds))
+    return Job(
+        job=await request_plan(session, portal.settings.topic_prefix, asking, hub, order.seconds, order.not_before)
+    )
 
 
 @router.post("/{hub:path}/plans/{job}/cancel", status_code=202, responses=problem(409))

@@ -244,8 +244,13 @@ def _names(encounters: Sequence[str]) -> str:
     return f"Encounter {encounters[0]}{more}"
 
 
-async def request_plan(session: AsyncSession, prefix: str, principal: Principal, hub: str, seconds: float) -> str:
-    """Ask matching for a plan of a hub with a budget in seconds; returns the planning run's id."""
+async def request_plan(
+    session: AsyncSession, prefix: str, principal: Principal, hub: str, seconds: float, not_before: str | None = None
+) -> str:
+    """Ask matching for a plan of a hub with a budget in seconds; returns the planning run's id.
+
+    No new session starts before `not_before`, a local time of the hub; None plans the whole year.
+    """
     check_may_coordinate(principal, hub)
     if await session.get(HubRow, hub) is None:
         raise NotFound(f"The hub {hub} is not registered: register it first.")
@@ -253,7 +258,7 @@ async def request_plan(session: AsyncSession, prefix: str, principal: Principal,
     session.add(PlanningRun(job=job, hub=hub, state="requested", why="asked for", budget_seconds=seconds))
     session.add(AuditEntry(hub=hub, decided_by=principal.id, decision="plan requested", detail=f"{seconds:g} seconds"))
     await session.flush()
-    request = RequestPlan(hub=hub, decided_by=principal.id, job=job, seconds=seconds)
+    request = RequestPlan(hub=hub, decided_by=principal.id, job=job, seconds=seconds, not_before=not_before)
     await send(session, [new_event(SOURCE, request)], prefix)
     return job
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
@@ -18,6 +20,9 @@ from services.portal.reviewing import Decided, Review, State, Why, cancel_planni
 router = APIRouter(prefix="/hub")
 
 PAGE_SESSIONS = 25
+NOTICE = timedelta(days=14)
+"""How far ahead the form suggests that new sessions begin: the usual notice of ten school days."""
+LONDON = ZoneInfo("Europe/London")
 HubId = Annotated[str, Path(max_length=100)]
 Csrf = Annotated[str, Form()]
 
@@ -70,11 +75,14 @@ async def session_page(
 @router.post("/{hub:path}/plans")
 async def plan(
     request: Request, hub: HubId, asking: Asking, portal: Running, session: Transaction,
-    seconds: Annotated[float, Form(gt=0, le=3600)] = 60, csrf: Csrf = "",
+    seconds: Annotated[float, Form(gt=0, le=3600)] = 60, not_before: Annotated[date | None, Form()] = None,
+    csrf: Csrf = "",
 ) -> Response:  # fmt: skip
     """Ask for a plan."""
     check_csrf(request, csrf)
-    await request_plan(session, portal.settings.topic_prefix, asking, hub, seconds)
+    await request_plan(
+        session, portal.settings.topic_prefix, asking, hub, seconds, f"{not_before}T00:00" if not_before else None
+    )
     return go(request, _address(hub), "A plan has been asked for. Its progress is shown below.")
 
 
@@ -157,5 +165,5 @@ async def overview(
         request, "hub.html", asking, hub=hub, name=named.get(hub, hub), timetable=timetable, sessions=sessions,
         total=total, number=number, pages=-(-total // PAGE_SESSIONS), page_link=page_link, chosen=chosen,
         shortfalls=shortfalls, reasons=reasons.most_common(), remedies=await hubs.remedies(session, asking, hub),
-        run=await _newest_run(session, asking, hub), address=_address(hub), states=list(State),
+        run=await _newest_run(session, asking, hub), soonest=(datetime.now(LONDON) + NOTICE).date(), address=_address(hub), states=list(State),
     )  # fmt: skip
