@@ -68,7 +68,11 @@ _KINDS = {
 
 def reasons_of(error: ValidationError) -> list[dict[str, str]]:
     """Put what a model refuses into plain words: field (a JSON pointer), message and remedy; 50 at most."""
-    return [_reason(fault) for fault in error.errors(include_url=False)[:MOST_REASONS]]
+    faults = error.errors(include_url=False)
+    lists = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    # a list whose entries are all wrong is also said to be too short: that is no fault of its own
+    faults = [fault for fault in faults if not (fault["type"] == "too_short" and fault["loc"] in lists)]
+    return [_reason(fault) for fault in faults[:MOST_REASONS]]
 
 
 def pointer(location: Sequence[int | str]) -> str:

@@ -24,18 +24,18 @@ def _clean(text: str) -> str:
 
 def _local_time(text: str) -> str:
     if not _LOCAL_TIME.fullmatch(text):
-        raise ValueError("must be a local time such as 2027-03-02T09:30, with no seconds and no offset")
+        raise ValueError("is no local time: write it as 2027-03-02T09:30, with no seconds and no offset")
     try:
         datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{text} is not a time of the calendar") from error
+        raise ValueError(f"{text} is not in the calendar: name a day and a time that exist") from error
     return text
 
 
 def _academic_year(text: str) -> str:
     match = _ACADEMIC_YEAR.fullmatch(text)
     if not match or (int(match[1]) + 1) % 100 != int(match[2]):
-        raise ValueError("must be an academic year such as 2026/27")
+        raise ValueError("is no academic year: write it as 2026/27")
     return text
 
 
