@@ -83,7 +83,7 @@ def solve(
     ] = False,
 ) -> None:
     """Plan a hub's academic year."""
-    from services.matching.planning.solve import Budget
+    from services.matching.planning.solve import Budget, Progress
     from services.matching.planning.solve import solve as plan
 
     stop = threading.Event()
@@ -93,10 +93,11 @@ def solve(
         budget = Budget(seconds, workers or os.cpu_count() or 1, seed, deterministic, _process_start())
         with reporter(problem_file, quiet=quiet, as_json=progress_json) as on_progress:
             timetable = plan(problem_file, budget, on_progress, stop)
+            proof = timetable.proof
+            on_progress(Progress("done", proof.covered, proof.bound, time.monotonic() - budget.started))
         _check_before_writing(problem_file, timetable)
         _write(output, timetable)
     if not quiet and not progress_json:
-        proof = timetable.proof
         typer.echo(
             f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
             f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"

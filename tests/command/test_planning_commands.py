@@ -179,7 +179,7 @@ def test_solve_writes_a_timetable_that_check_accepts(problem: Path, tmp_path: Pa
 def test_solve_tells_its_progress_as_one_object_a_line(problem: Path, tmp_path: Path) -> None:
     done = run("solve", problem, "-o", tmp_path / "out.json", "--seconds", "3", "--progress-json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert lines
+    assert (lines[-1]["phase"], lines[-1]["covered"]) == ("done", read_timetable(tmp_path / "out.json").proof.covered)
     assert all(set(line) == {"phase", "covered", "bound", "seconds"} for line in lines)
     assert done.stderr == ""
 
