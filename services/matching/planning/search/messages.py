@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from services.matching.planning.model import Problem
@@ -54,10 +55,14 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Proven:
-    """Bounds that an exact search has proven, by level number, each for plans that keep the levels before at these values."""
+    """What an exact search has shown: of each level in order its name, the value reached and a true bound.
 
-    bounds: dict[int, int]
-    values: tuple[int, ...]
+    A bound holds for timetables that are at least as good at the levels before. `covered` bounds the students that any
+    timetable covers, whatever its floors; `complete` says that every level is proven.
+    """
+
+    covered: int
+    levels: tuple[tuple[str, Decimal, Decimal], ...]
     complete: bool
 
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from services.matching.planning.checker import check_sessions
-from services.matching.planning.levels import reckon_levels
+from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import Level, Problem, Proof, Session, Unmet
 from services.matching.planning.search.level_bounds import level_bounds
 from services.matching.planning.search.messages import Bounded, Found, Proven
 from services.matching.planning.search.plan import Rows, rows_of_pins, sessions_of_rows
-from services.matching.planning.search.ranking import COVERED, level_number, rank
+from services.matching.planning.search.ranking import COVERED, rank
 from services.matching.planning.structural import structural_reasons
 
 
@@ -26,7 +26,7 @@ class Outcome:
         self.plans = 0
         self.bound = self.students
         self.certified: Bounded | None = None
-        self.level_bounds: dict[int, int] = {}
+        self.shown: Proven | None = None
         self.complete = False
         self.failures: list[dict[str, str]] = []
         self.phases: list[dict[str, Any]] = []
@@ -60,14 +60,10 @@ class Outcome:
         return True
 
     def proven(self, message: Proven) -> None:
-        """Take bounds proven by an exact search, each valid for plans with these values at the levels before it."""
-        self.level_bounds = message.bounds if self._still(message) else {}
-        if COVERED in message.bounds:
-            self.bound = min(self.bound, message.bounds[COVERED])
-        self.complete = message.complete and self._still(message)
-
-    def _still(self, message: Proven) -> bool:
-        return self.best is not None and tuple(message.values) == tuple(self.best.values)
+        """Take what an exact search has shown."""
+        self.shown = message
+        self.bound = min(self.bound, message.covered)
+        self.complete = message.complete
 
     def check_first(self) -> None:
         """Check the best plan; from now on it is the one to fall back on."""
@@ -92,13 +88,19 @@ def levels_with_bounds(problem: Problem, sessions: Sequence[Session], outcome: O
     reckoned = reckon_levels(problem, sessions)
     simple = level_bounds(problem, reckoned, outcome.bound)
     levels = []
+    shown = {name: (value, bound) for name, value, bound in (outcome.shown.levels if outcome.shown else ())}
+    as_good = True
     for level in reckoned:
         bound = simple.get(level.name)
-        number = level_number(level.name)
-        if number in outcome.level_bounds:
-            bound = Decimal(outcome.level_bounds[number])
+        if as_good and level.name in shown:
+            bound = shown[level.name][1]
         levels.append(Level(level.name, level.value, bound))
+        as_good = as_good and level.name in shown and _as_good(level, shown[level.name][0])
     return tuple(levels)
+
+
+def _as_good(level: Level, value: Decimal) -> bool:
+    return level.value >= value if SENSES[level.name] == "max" else level.value <= value
 
 
 def proof_of(outcome: Outcome, levels: Sequence[Level]) -> Proof:

@@ -19,6 +19,7 @@ ANNEAL_SECONDS_A_SLOT = 0.025
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
 PATIENCE = 25
+EXACT_SHARE = 0.75
 
 BOUND_SHARE = 0.4
 """Part of what is left of its budget that a worker gives to the bound, before it searches."""
@@ -97,6 +98,15 @@ def neighbourhoods(desk: Desk) -> None:
             rounds.idle = 0
 
 
+def exact(desk: Desk) -> None:
+    """Solve the whole model of a small hub, level by level; say what that proves."""
+    from services.matching.planning.search.exact import MOST_CHOICES, choices_of, prove
+
+    desk.take_shared()
+    if choices_of(desk.searcher.board) <= MOST_CHOICES:
+        prove(desk.searcher, EXACT_SHARE * desk.pace.left(), desk.tell)
+
+
 def polish(desk: Desk) -> None:
     """Improve the later levels, each with its part of what is left of the budget."""
     desk.take_shared()
@@ -107,6 +117,7 @@ PHASES: dict[str, Callable[[Desk], None]] = {
     "first plan": first_plan,
     "bound": bound,
     "cover": cover,
+    "exact": exact,
     "neighbourhoods": neighbourhoods,
     "polish": polish,
 }

@@ -60,6 +60,14 @@ def rows_of_pins(problem: Problem) -> Rows:
     return _sorted(np.array(rows, dtype=np.int32).reshape(-1, COLUMNS))
 
 
+def with_pins(rows: Rows, pins: Rows) -> Rows:
+    """Mark the pinned ones of these rows."""
+    pinned = {tuple(pin[:4]) for pin in pins.tolist()}
+    marked = rows.copy()
+    marked[:, 5] = [tuple(row[:4]) in pinned for row in rows.tolist()]
+    return marked
+
+
 def rows_in_force(problem: Problem) -> Rows:
     """Return what people have been told, as far as it still exists."""
     numbers = Numbers(problem)

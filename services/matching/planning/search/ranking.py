@@ -20,11 +20,6 @@ FLOOR_PENALTY = 3.0
 KEPT = 1e6
 
 
-def level_number(name: str) -> int:
-    """Return a level's number; -1 for the one that is made of two others."""
-    return LEVEL_NAMES.index(name) if name in LEVEL_NAMES else -1
-
-
 def rank(policy: Policy, values: Any) -> tuple[Decimal | int, ...]:
     """Return what orders plans: the larger, the better; `values` are the eight levels in the board's whole numbers."""
     numbers = [int(value) for value in values]

@@ -1,0 +1,49 @@
+"""The whole model finds the best plan at all levels, and says truly what it has proven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from services.matching.planning.checker import check_sessions
+from services.matching.planning.levels import reckon_levels
+from services.matching.planning.model import Problem, Session
+from services.matching.planning.search.exact import prove
+from services.matching.planning.search.messages import Proven
+from services.matching.planning.search.pace import Pace
+from services.matching.planning.search.plan import sessions_of_rows
+from services.matching.planning.search.searcher import Searcher
+from tests.matching.planning.search.every_plan import TooMany, best_levels, every_plan, tiny_problem_with_levels
+
+PROBLEMS = 40
+
+
+def searcher_of(problem: Problem, seed: int = 1) -> Searcher:
+    return Searcher(problem, seed, Pace(time.monotonic(), 60.0, deterministic=False), lambda *_: None)
+
+
+@pytest.mark.parametrize("seed", range(PROBLEMS))
+def test_all_levels_equal_those_of_the_best_of_all_plans(seed: int) -> None:
+    problem = tiny_problem_with_levels(seed)
+    try:
+        best = best_levels(problem)
+        most = max(sum(_covered(problem, plan)) for plan in every_plan(problem))
+    except TooMany:
+        pytest.skip("too many plans to try them all")
+    searcher = searcher_of(problem)
+    searcher.first_plan()
+    shown: list[Proven] = []
+    prove(searcher, 60.0, shown.append)
+    sessions = sessions_of_rows(problem, searcher.best_rows)
+    assert check_sessions(problem, sessions) == []
+    levels = reckon_levels(problem, sessions)
+    assert tuple(level.value for level in levels) == best
+    assert shown[-1].complete
+    assert shown[-1].covered == most
+    assert [(name, value) for name, value, _ in shown[-1].levels] == [(level.name, level.value) for level in levels]
+
+
+def _covered(problem: Problem, plan: Sequence[Session]) -> list[int]:
+    return [int(level.value) for level in reckon_levels(problem, plan) if level.name == "covered"]
