@@ -6,10 +6,15 @@ facts that are given are recounted; that no other reason exists is never claimed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from math import isclose
 from typing import Any
 
+from services.matching.planning.explanation.crowding import Crowd, crowding_facts
+from services.matching.planning.explanation.hosting import hosting_around
+from services.matching.planning.explanation.places import Places
+from services.matching.planning.explanation.shortage import Shortage, count_shortage
 from services.matching.planning.levels import covered_by_group
 from services.matching.planning.model import Problem, Session, Unmet
 from services.matching.planning.rules import Known, Plan, Violation
@@ -29,9 +34,9 @@ def check_unmet(plan: Plan, unmet: Sequence[Unmet], bound: int) -> Iterator[Viol
     for place, entry in enumerate(unmet):
         if entry.group in plan.known.groups:
             yield from _structural(structure, entry, f"/unmet/{place}")
-    problem, sessions = plan.known.problem, plan.given
+    recount = Recount(plan, bound)
     for place, entry in enumerate(unmet):
-        for message in verify_unmet_facts(problem, sessions, [entry], known=plan.known, plan=plan):
+        for message in recount.faults_of(entry):
             yield Violation(CODE, message, f"/unmet/{place}/facts", groups=(entry.group,))
     not_proven = sum(entry.students for entry in unmet if entry.code == NOT_PROVEN)
     possible = bound - sum(covered.values())
@@ -80,10 +85,8 @@ def _structural(structure: Structure, entry: Unmet, at: str) -> Iterator[Violati
         message = f"The first reason that holds for group {entry.group} is `{reason.code}`, not `{entry.code}`."
         yield Violation(CODE, message, f"{at}/code", groups=(entry.group,))
     else:
-        for name, value in reason.facts.items():
-            if name not in entry.facts or not _equal(entry.facts[name], value):
-                message = f"The fact `{name}` of group {entry.group} is {value!r}, not {entry.facts.get(name)!r:.80}."
-                yield Violation(CODE, message, f"{at}/facts", groups=(entry.group,))
+        for message in _differing(entry, reason.facts):
+            yield Violation(CODE, message, f"{at}/facts", groups=(entry.group,))
 
 
 def _equal(given: Any, true: Any) -> bool:
@@ -102,18 +105,83 @@ def verify_unmet_facts(
     sessions: Sequence[Session],
     unmet: Sequence[Unmet],
     *,
+    bound: int | None = None,
     known: Known | None = None,
     plan: Plan | None = None,
 ) -> list[str]:
-    """Give, in words, the facts of non-structural reasons that are not so. `known` and `plan` save arranging again."""
+    """Give, in words, the facts of non-structural reasons that are not so.
+
+    `bound` is the proof's on students covered (None: all students); `known` and `plan` save arranging again.
+    """
     arranged = plan or Plan(known or Known(problem), sessions)
-    found: list[str] = []
-    for entry in unmet:
-        found += _rivals(arranged, entry)
-        verify = _FACT_CHECKS.get(entry.code)
-        if verify is not None:
-            found += verify(arranged, entry)
-    return found
+    recount = Recount(arranged, sum(group.size for group in problem.groups) if bound is None else bound)
+    return [message for entry in unmet for message in recount.faults_of(entry)]
+
+
+class Recount:
+    """Recounts the facts of reasons that lie in what other groups need or hold."""
+
+    def __init__(self, plan: Plan, bound: int) -> None:
+        self.plan = plan
+        self._spare = bound - sum(covered_by_group(plan).values())
+        self._shortages: dict[frozenset[str], Shortage] = {}
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.plan.known)
+
+    @cached_property
+    def _crowd(self) -> Crowd:
+        return Crowd(self.plan, self._places)
+
+    def faults_of(self, entry: Unmet) -> Iterator[str]:
+        """Tell, in words, what is not so in one entry."""
+        yield from _rivals(self.plan, entry)
+        if entry.group not in self.plan.known.groups or any(g not in self.plan.known.groups for g in entry.with_groups):
+            return
+        if entry.code == "hosting-limit":
+            yield from self._hosting(entry)
+        elif entry.code == "shared-shortage":
+            yield from self._shortage(entry)
+        elif entry.code == "crowded-out":
+            yield from self._crowded_out(entry)
+
+    def _hosting(self, entry: Unmet) -> Iterator[str]:
+        hosting = hosting_around(self.plan, self._places, entry.group)
+        if hosting is None:
+            yield f"The school of group {entry.group} could host a session for it, or it could go elsewhere."
+        else:
+            yield from _differing(entry, hosting.facts())
+
+    def _shortage(self, entry: Unmet) -> Iterator[str]:
+        """Recount a Hall certificate: all the offers that could take any of the groups, and what these hold at most."""
+        groups = frozenset((entry.group, *entry.with_groups))
+        if groups not in self._shortages:
+            self._shortages[groups] = count_shortage(self._places, sorted(groups))
+        shortage = self._shortages[groups]
+        if not shortage.holds:
+            yield (
+                f"The {len(groups)} groups around group {entry.group} have {shortage.students} students, "
+                f"for whom there are {shortage.seats} seats: that is no shortage."
+            )
+        yield from _differing(entry, shortage.facts())
+
+    def _crowded_out(self, entry: Unmet) -> Iterator[str]:
+        """Tell when nobody is named, or somebody without an encounter, or when fewer would be left out than is said."""
+        if not entry.with_groups:
+            yield f"It is not said which groups crowd out group {entry.group}."
+        for id_ in entry.with_groups:
+            if id_ not in self.plan.seatings_of_group:
+                yield f"Group {id_} has no encounter, so it does not crowd out group {entry.group}."
+        if "would_leave_out" in entry.facts:
+            crowding = self._crowd.around(entry.group) if "offers" in entry.facts else None
+            yield from _differing(entry, crowding_facts(crowding, entry.students, self._spare))
+
+
+def _differing(entry: Unmet, facts: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in facts.items():
+        if name not in entry.facts or not _equal(entry.facts[name], value):
+            yield f"The fact `{name}` of group {entry.group} is {value!r:.120}, not {entry.facts.get(name)!r:.80}."
 
 
 def _rivals(plan: Plan, entry: Unmet) -> Iterator[str]:
@@ -123,17 +191,3 @@ def _rivals(plan: Plan, entry: Unmet) -> Iterator[str]:
     for id_ in entry.with_groups:
         if id_ not in plan.known.groups or id_ == entry.group:
             yield f"{id_!r} cannot be a group beside group {entry.group}."
-
-
-def _crowded_out(plan: Plan, entry: Unmet) -> Iterator[str]:
-    """Tell when no group is named that keeps this one out, or one that has no encounter itself."""
-    if not entry.with_groups:
-        yield f"It is not said which groups crowd out group {entry.group}."
-    for id_ in entry.with_groups:
-        if id_ in plan.known.groups and id_ not in plan.seatings_of_group:
-            yield f"Group {id_} has no encounter, so it does not crowd out group {entry.group}."
-
-
-_FACT_CHECKS: Mapping[str, Callable[[Plan, Unmet], Iterator[str]]] = {
-    "crowded-out": _crowded_out,
-}

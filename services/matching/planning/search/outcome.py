@@ -8,12 +8,11 @@ from typing import Any
 
 from services.matching.planning.checker import check_sessions
 from services.matching.planning.levels import SENSES, reckon_levels
-from services.matching.planning.model import Level, Problem, Proof, Session, Unmet
+from services.matching.planning.model import Level, Problem, Proof, Session
 from services.matching.planning.search.level_bounds import level_bounds
 from services.matching.planning.search.messages import Bounded, Found, Proven
 from services.matching.planning.search.plan import Rows, rows_of_pins, sessions_of_rows
 from services.matching.planning.search.ranking import COVERED, rank
-from services.matching.planning.structural import structural_reasons
 
 
 class Outcome:
@@ -113,22 +112,3 @@ def proof_of(outcome: Outcome, levels: Sequence[Level]) -> Proof:
     if outcome.certified is not None and outcome.bound == outcome.certified.bound:
         return Proof(covered, outcome.bound, gap, "certificate", certificate)
     return Proof(covered, outcome.bound, gap, "search", certificate)
-
-
-def unmet_of(problem: Problem, sessions: Sequence[Session], bound: int) -> tuple[Unmet, ...]:
-    """Say why each group is not fully covered: the structural reasons, and `not-proven` for all else."""
-    students: dict[str, int] = {}
-    sizes = {group.id: group.size for group in problem.groups}
-    for session in sessions:
-        for attendance in session.attendances:
-            covered = students.get(attendance.group, 0) + attendance.students
-            students[attendance.group] = min(sizes[attendance.group], covered)
-    short = {group.id: group.size - students.get(group.id, 0) for group in problem.groups}
-    left_out = [group for group, missing in short.items() if missing > 0]
-    reasons = structural_reasons(problem, left_out)
-    return tuple(
-        Unmet(group, short[group], reasons[group].code, reasons[group].facts)
-        if group in reasons
-        else Unmet(group, short[group], "not-proven", {"bound": bound})
-        for group in left_out
-    )

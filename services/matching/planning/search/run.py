@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from services.matching.planning.explanation.explain import Explainer
 from services.matching.planning.model import Timetable
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Proven, Shared
-from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of, unmet_of
+from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
 
 if TYPE_CHECKING:
     from services.matching.planning.solve import Budget, Progress, StopFlag
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.05
 LEAST_RESERVE_SECONDS = 0.3
 SHARE_SECONDS = 1.0
+EXPLAINING_SHARE, MOST_EXPLAINING_SECONDS, STOPPED_SECONDS = 0.1, 8.0, 0.3
 
 
 def phases_of(workers: int) -> list[tuple[str, ...]]:
@@ -38,7 +40,8 @@ class Run:
         self.problem, self.sha256 = problem_file.problem, problem_file.sha256
         self.budget, self.on_progress, self.stop = budget, on_progress, stop
         self.outcome = Outcome(self.problem)
-        self._reserve = LEAST_RESERVE_SECONDS
+        self._explainer = Explainer(self.problem)
+        self._writing = self._reserve = LEAST_RESERVE_SECONDS
         self._working: set[int] = set()
         self._told: dict[int, tuple[int, ...]] = {}
         self._shared_at = 0.0
@@ -129,14 +132,25 @@ class Run:
         """Check the first plan now: it is the one to fall back on, and tells how long writing the last one will take."""
         begun = time.monotonic()
         self.outcome.check_first()
-        self._reserve = LEAST_RESERVE_SECONDS + 2.0 * (time.monotonic() - begun)
+        self._writing = LEAST_RESERVE_SECONDS + 2.0 * (time.monotonic() - begun)
+        self._reserve = self._writing + min(MOST_EXPLAINING_SECONDS, EXPLAINING_SHARE * self.budget.seconds)
+        self._explainer.prepare()
 
     def _written(self) -> Timetable:
         sessions = self.outcome.checked_sessions()
         levels = levels_with_bounds(self.problem, sessions, self.outcome)
         proof = proof_of(self.outcome, levels)
-        unmet = unmet_of(self.problem, sessions, proof.bound)
+        optimal = self.outcome.settled or proof.covered == proof.bound
+        unmet = self._explainer.explain(sessions, proof.bound, seconds=self._seconds_to_explain(), optimal=optimal)
         return Timetable(self.sha256, sessions, levels, proof, unmet, (), self._stats())
+
+    def _seconds_to_explain(self) -> float | None:
+        """Give what may be spent on reasons: some seconds of what is left; little when asked to stop; no clock where it is deterministic."""
+        if self.budget.deterministic:
+            return None
+        if self.stop.is_set():
+            return STOPPED_SECONDS
+        return max(STOPPED_SECONDS, min(MOST_EXPLAINING_SECONDS, self.budget.seconds - self._gone() - self._writing))
 
     def _stats(self) -> dict[str, Any]:
         still = self.budget.deterministic
