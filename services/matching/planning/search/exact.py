@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from services.matching.planning.search.searcher import Searcher
 
 FIRST_SHARE, EARLY_LEVELS = 0.4, 2
-MOST_CHOICES = 60_000
+MOST_CHOICES = 12_000
 """Attendances that a model may choose among; beyond, it is not worth building whole."""
 
 
@@ -366,8 +366,11 @@ class LevelProof:
     bound: int
 
 
-def prove(searcher: Searcher, seconds: float, tell: Callable[[Proven], None]) -> None:
-    """Solve a searcher's whole problem in so many seconds; its best plan becomes what was found, `tell` hears the proof."""
+def prove(searcher: Searcher, seconds: float, tell: Callable[[Proven], None], known_bound: int = NO_LIMIT) -> None:
+    """Solve a searcher's whole problem in so many seconds; its best plan becomes what was found, `tell` hears the proof.
+
+    `known_bound` on the students covered, where there is one, may save proving one again.
+    """
     pins = rows_of_pins(searcher.problem)
     whole = WholeModel(searcher.problem, searcher.board, pins)
     whole.hint(searcher.best_rows)
@@ -382,16 +385,17 @@ def prove(searcher: Searcher, seconds: float, tell: Callable[[Proven], None]) ->
         if searcher.adopt(with_pins(rows, pins)) == 0:
             searcher.offer_present("exact")
 
-    covered = search.bound_of_coverage(part(FIRST_SHARE))
-    pace.charge(solver=search.work)
+    free_of_levels = whole.model.clone()
+    covered = known_bound
     shown: list[tuple[str, Decimal, Decimal]] = []
-    tell(Proven(covered, (), complete=False))
     for done, name in enumerate(whole.levels):
         search.work = 0.0
         level = search.level(name, part(FIRST_SHARE if done < EARLY_LEVELS else 1 / (len(whole.levels) - done)), hear)
-        pace.charge(solver=search.work)
         if level is None:
             break
+        if name == "covered" and level.value == level.bound < covered:
+            covered = min(covered, search.bound_of_coverage(free_of_levels, part(FIRST_SHARE)))
+        pace.charge(solver=search.work)
         scale = whole.scale_of(name)
         shown.append((name, Decimal(level.value) / scale, Decimal(level.bound) / scale))
         complete = len(shown) == len(whole.levels) and all(value == bound for _, value, bound in shown)
@@ -408,11 +412,15 @@ class ExactSearch:
         self.whole, self.deterministic = whole, deterministic
         self.work = 0.0
 
-    def _solve(self, expression: Any, large: bool, seconds: float) -> tuple[cp_model.CpSolver, bool]:
-        model = self.whole.model
+    def _solve(
+        self, model: cp_model.CpModel, expression: Any, seconds: float, *, large: bool
+    ) -> tuple[cp_model.CpSolver, bool]:
         model.maximize(expression) if large else model.minimize(expression)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        solver.parameters.linearization_level = 2  # seats and sessions are knapsacks: their linear cuts are what proves
+        solver.parameters.symmetry_level = 0
+        solver.parameters.cp_model_probing_level = 0
         if self.deterministic:
             solver.parameters.max_deterministic_time = seconds / SOLVER_SECONDS
         else:
@@ -421,9 +429,9 @@ class ExactSearch:
         self.work += solver.response_proto.deterministic_time
         return solver, status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
-    def bound_of_coverage(self, seconds: float) -> int:
-        """Return a true bound on the students that any timetable can cover, whatever its floors."""
-        solver, _ = self._solve(self.whole.levels["covered"][0], True, seconds)
+    def bound_of_coverage(self, model: cp_model.CpModel, seconds: float) -> int:
+        """Return a true bound on the students that any timetable can cover, by the model without levels to keep."""
+        solver, _ = self._solve(model, self.whole.levels["covered"][0], seconds, large=True)
         return int(np.floor(solver.best_objective_bound + 1e-6))
 
     def level(self, name: str, seconds: float, on_rows: Callable[[Rows], None]) -> LevelProof | None:
@@ -431,7 +439,7 @@ class ExactSearch:
         expression, large = self.whole.levels[name]
         if isinstance(expression, int):
             return LevelProof(name, expression, expression)
-        solver, found = self._solve(expression, large, seconds)
+        solver, found = self._solve(self.whole.model, expression, seconds, large=large)
         if not found:
             return None
         value = round(solver.objective_value)

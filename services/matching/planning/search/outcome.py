@@ -93,6 +93,7 @@ def levels_with_bounds(problem: Problem, sessions: Sequence[Session], outcome: O
         bound = simple.get(level.name)
         if as_good and level.name in shown:
             bound = shown[level.name][1]
+            bound = min(bound, Decimal(outcome.bound)) if level.name == "covered" else bound
         levels.append(Level(level.name, level.value, bound))
         as_good = as_good and level.name in shown and _as_good(level, shown[level.name][0])
     return tuple(levels)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from services.matching.planning.search.board import NO_LIMIT
 from services.matching.planning.search.messages import Bounded, Job, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.searcher import Report, Searcher
@@ -34,6 +35,7 @@ class Desk:
     tell: Callable[[Any], None]
     inbox: queue.Queue[Any]
     log: list[dict[str, Any]] = field(default_factory=list)
+    bound: int = NO_LIMIT
 
     @cached_property
     def pace(self) -> Pace:
@@ -66,6 +68,7 @@ def bound(desk: Desk) -> None:
     from services.matching.planning.bound import BoundResult, certify
 
     def tell(result: BoundResult) -> None:
+        desk.bound = min(desk.bound, result.bound)
         desk.tell(Bounded(result.bound, result.certificate))
 
     seconds = desk.pace.left() * BOUND_SHARE
@@ -104,7 +107,7 @@ def exact(desk: Desk) -> None:
 
     desk.take_shared()
     if choices_of(desk.searcher.board) <= MOST_CHOICES:
-        prove(desk.searcher, EXACT_SHARE * desk.pace.left(), desk.tell)
+        prove(desk.searcher, EXACT_SHARE * desk.pace.left(), desk.tell, desk.bound)
 
 
 def polish(desk: Desk) -> None:

@@ -64,7 +64,8 @@ def tiny_problem_with_levels(seed: int) -> Problem:
             if draw.random() < 0.6
         ),
         schools=tuple(
-            replace(s, special=draw.random() < 0.3, fsm_share=Decimal(draw.choice([0, "0.4"]))) for s in problem.schools
+            replace(s, special=draw.random() < 0.3, fsm_share=Decimal(draw.choice(["0", "0.4"])))
+            for s in problem.schools
         ),
         policy=replace(problem.policy, repair=draw.random() < 0.4),
     )
