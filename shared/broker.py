@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.inbox import Inbox
-from shared.logging import BrokerLogger
+from shared.logging import BrokerLogger, get_logger, where
 from shared.settings import Settings
 from shared.topics import MAX_EVENT_BYTES, TOPICS, Topic, dead_letters
 
 POLL_RECORDS = 1000
+_AGAIN_SECONDS = 1.0
 
 
 def make_broker(settings: Settings, service: str) -> KafkaBroker:
@@ -33,6 +37,13 @@ async def _untouched(message: Any) -> Any:
     return message
 
 
+async def _parse(records: tuple[ConsumerRecord, ...], parse: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
+    """Read no header: FastStream's own parser drops a whole batch for one header that is no UTF-8."""
+    message = await parse(tuple(replace(record, headers=()) for record in records))
+    message.raw_message = records
+    return message
+
+
 def group_of(settings: Settings, service: str, topics: Sequence[Topic]) -> str:
     """Name the consumer group in which a service reads these topics."""
     return f"{settings.topic_prefix}{service}.{'+'.join(topic.name for topic in topics)}"
@@ -40,11 +51,18 @@ def group_of(settings: Settings, service: str, topics: Sequence[Topic]) -> str:
 
 def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Sequence[Topic], inbox: Inbox) -> None:
     """Let a service read `topics` in a consumer group of its own; copies of the service share the partitions."""
+    log = get_logger(service=service)
 
     async def take(message: KafkaMessage) -> None:
         records = message.raw_message
-        await inbox.take(records if isinstance(records, tuple) else (records,))
-        await message.ack()
+        try:
+            await inbox.take(records if isinstance(records, tuple) else (records,))
+        except Exception as error:  # FastStream would go on with the next batch, and its ack would lose this one
+            log.error("inbox.batch.again", messages=len(records), error=type(error).__name__, where=where(error))
+            await asyncio.sleep(_AGAIN_SECONDS)
+            await message.nack()
+        else:
+            await message.ack()
 
     broker.subscriber(
         *(settings.topic_prefix + topic.name for topic in topics),
@@ -56,6 +74,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, service: str, topics: Seq
         group_id=group_of(settings, service, topics),
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
+        parser=_parse,
         decoder=_untouched,
     )(take)
 

@@ -27,6 +27,7 @@ AnyData = TypeVar("AnyData", bound=EventData)
 Headers = list[tuple[str, bytes]]
 
 _MAX_ID = 200
+_REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_specversion")
 
 
 class Unreadable(Exception):
@@ -183,8 +184,12 @@ def from_message(
 
 
 def _cloud_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> CloudEvent:
+    given = dict(headers)
+    missing = [name for name in _REQUIRED if not given.get(name)]
+    if missing:  # the library would make up an id, and a repeated message would count as a new one
+        raise Unreadable(f"the ce_* headers are not those of a CloudEvent: {', '.join(missing)} missing")
     try:
-        event = from_binary(KafkaMessage(headers=dict(headers), key=None, value=value or b""), _FORMAT)
+        event = from_binary(KafkaMessage(headers=given, key=None, value=value or b""), _FORMAT)
     except CloudEventValidationError as error:
         raise Unreadable(f"the ce_* headers are not those of a CloudEvent: {_first(error)}") from error
     except (UnicodeDecodeError, ValueError, OverflowError) as error:

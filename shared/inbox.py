@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shared.database import Database
-from shared.envelope import Event, Message, Unreadable, WrongShape, from_message
+from shared.envelope import Event, Headers, Message, Unreadable, WrongShape, from_message
 from shared.logging import get_logger, where
 from shared.outbox import Relay, put
 from shared.topics import MAX_EVENT_BYTES, dead_letters
@@ -37,7 +37,7 @@ class Record(Protocol):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 def inbox_table(metadata: MetaData) -> Table:
@@ -64,7 +64,7 @@ class Dead:
         return Message(
             topic=dead_letters(self.record.topic),
             key=self.record.key or b"",
-            headers=[*self.record.headers, ("dead_reason", reason), ("dead_topic", self.record.topic.encode())],
+            headers=[*_headers(self.record), ("dead_reason", reason), ("dead_topic", self.record.topic.encode())],
             value=self.record.value or b"",
         )
 
@@ -164,10 +164,15 @@ class Inbox:
 def read(record: Record, max_bytes: int = MAX_EVENT_BYTES) -> Event[Any]:
     """Read one record. Raises Unreadable or WrongShape as `from_message` does."""
     try:
-        return from_message(record.headers, record.value, max_bytes)
+        return from_message(_headers(record), record.value, max_bytes)
     except WrongShape as error:
         error.key = (record.key or b"").decode("utf-8", "replace")
         raise
+
+
+def _headers(record: Record) -> Headers:
+    """Take a header without a value for an empty one."""
+    return [(name, value or b"") for name, value in record.headers]
 
 
 _MARK = text(

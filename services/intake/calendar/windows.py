@@ -14,7 +14,7 @@ from shared.events.fields import Reason, Times
 Window = tuple[str, str]
 
 MOST_WINDOWS = 2000
-"""Most windows of one availability or one calendar; a fact with more would outgrow a message."""
+"""Most windows, those left out included, of one availability or one calendar: its fact must fit into a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,9 @@ def lay_out(times: Sequence[Times], calendar: HubCalendar, pointer: str, day: Da
             _single(said, here, laying)
         else:
             _recurring(said, here, laying)
+        if len(laying.windows) + len(laying.left_out) > MOST_WINDOWS:
+            laying.refuse(pointer, f"these are more than {MOST_WINDOWS} windows", "give fewer, or fewer recurrences")
+            break
     windows = sorted(laying.windows)
     for before, after in pairwise(windows):
         if before[1] > after[0]:
@@ -78,8 +81,6 @@ def lay_out(times: Sequence[Times], calendar: HubCalendar, pointer: str, day: Da
                 f"{_name(before)} and {_name(after)} overlap",
                 "join the two into one, or end the first before the second starts",
             )
-    if len(windows) > MOST_WINDOWS:
-        laying.refuse(pointer, f"these are {len(windows)} windows", f"give at most {MOST_WINDOWS}")
     return LaidOut(tuple(windows), tuple(sorted(laying.left_out)), tuple(laying.reasons))
 
 
