@@ -35,7 +35,7 @@ def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> st
         lines.append(f"  {local_time(seating.session.start)}  {name_offer(known, seating.offer.id)}{place}: {whom}")
     for unmet in timetable.unmet:
         if unmet.group == id_:
-            lines.append(f"{unmet.students} students are left out. {reason_sentence(known, unmet)} [{unmet.code}]")
+            lines.append(f"{reason_sentence(known, unmet)} [{unmet.code}]")
             if unmet.with_groups:
                 lines.append("Together with: " + _some([name_group(known, other) for other in unmet.with_groups], 10))
     helping = [remedy for remedy in timetable.remedies if _helps(remedy, id_)]
@@ -78,9 +78,7 @@ def _reasons(known: Known, timetable: Timetable) -> Iterator[str]:
         yield f"{code}: {_times(len(entries), 'group')}, {_students(entries):,} students. {REASONS.get(code, '')}".rstrip()
         shown = sorted(entries, key=lambda entry: (-entry.students, entry.group))[:_GROUPS_A_REASON]
         for entry in shown:
-            sentence = reason_sentence(known, entry)
-            told = f". {sentence}" if sentence != REASONS.get(code) else "."
-            yield f"  {name_group(known, entry.group)}, {entry.students} students{told}"
+            yield f"  {reason_sentence(known, entry)}"
         if len(entries) > len(shown):
             yield f"  ... and {len(entries) - len(shown):,} more"
 

@@ -126,7 +126,10 @@ def test_explain_tells_coverage_reasons_and_remedies(problem: Path, timetable: P
     assert "25 of 65 students (38.5%) have an encounter, in 1 sessions." in told
     assert "Below their guaranteed share: School S1 (25 of 33)." in told
     assert "no-common-window: 1 group, 10 students." in told
-    assert "Year 9 of School S1 (G3), 10 students. Not even the one offer within reach has a time" in told
+    assert (
+        "Year 9 of School S1 (G3, 10 students) can only be seen on Thursdays; not even the one offer within reach"
+        in told
+    )
     assert "not-proven: 1 group, 30 students." in told
     assert "1. Offer O1 also on Thursday morning: 10 more students for 60 minutes" in told
 
@@ -137,7 +140,7 @@ def test_explain_tells_of_one_group(problem: Path, timetable: Path) -> None:
         in run("explain", problem, timetable, "--group", "G1").stdout
     )
     left_out = run("explain", problem, timetable, "--group", "G3").stdout
-    assert "10 students are left out." in left_out
+    assert "Year 9 of School S1 (G3, 10 students) can only be seen on Thursdays" in left_out
     assert "[no-common-window]" in left_out
     assert "What would help:\n  Offer O1 also on Thursday morning" in left_out
     missing = run("explain", problem, timetable, "--group", "G9")
@@ -161,7 +164,7 @@ def test_explain_survives_codes_and_facts_of_others(tmp_path: Path) -> None:
     done = run("explain", tmp_path / "p.json", tmp_path / "t.json")
     assert done.returncode == 0
     assert "bad luck: 1 group, 25 students." in done.stdout
-    assert "group gone, 3 students" in done.stdout
+    assert "Group gone (3 students) is left out" in done.stdout
     assert run("explain", tmp_path / "p.json", tmp_path / "t.json", "--group", "G2").returncode == 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.matching.planning.clock import local_time
 from services.matching.planning.explanation.holding import (
     in_employers_way,
     in_hosts_way,
@@ -36,7 +37,7 @@ class Crowding:
     sessions: int
     placed: int
     loses: int
-    session: str | None
+    session: Session | None
     rivals: tuple[str, ...]
 
     @property
@@ -66,7 +67,14 @@ def crowding_facts(crowding: Crowding | None, students: int, spare: int) -> dict
     loses = None if crowding.loses >= IMPOSSIBLE else max(0, crowding.placed - spare, crowding.loses)
     told: dict[str, Any] = {"offers": crowding.offers, "sessions": crowding.sessions}
     told |= {"placed": crowding.placed, "would_leave_out": loses}
-    return told if crowding.session is None else {**told, "session": crowding.session}
+    if crowding.session is None:
+        return told
+    return {
+        **told,
+        "session": crowding.session.id,
+        "offer": crowding.session.offer,
+        "start": local_time(crowding.session.start),
+    }
 
 
 class Crowd:
@@ -133,7 +141,7 @@ class Crowd:
             return Crowding(len(by_offer), held, 0, 0, None, ())
         _, placed, loses, changed = best
         return Crowding(
-            len(by_offer), held, -placed, min(IMPOSSIBLE, loses), changed or None, self._attending(changed or None)
+            len(by_offer), held, -placed, min(IMPOSSIBLE, loses), self.plan.by_id.get(changed), self._attending(changed)
         )
 
     def _could_place(self, group: Group, offer: Offer) -> Iterable[int]:
@@ -144,10 +152,8 @@ class Crowd:
         least = 1 if attending else self.plan.known.policy.min_part  # a part that is there may also become larger
         return range(least, min(offer.seats, group.size - attending) + 1)
 
-    def _attending(self, session: str | None) -> tuple[str, ...]:
-        if session is None:
-            return ()
-        seats = sorted(self._seats[session], key=lambda seat: (-seat.loses, seat.group))
+    def _attending(self, session: str) -> tuple[str, ...]:
+        seats = sorted(self._seats.get(session, ()), key=lambda seat: (-seat.loses, seat.group))
         return tuple(seat.group for seat in seats)
 
     def _options(self, offer: Offer, vertices: Sequence[int], size: int, group: str) -> Iterable[tuple[int, str]]:

@@ -176,11 +176,11 @@ def test_step_up_is_the_next_start_on_the_step(minute: int, step: int) -> None:
     [
         (
             {"year": 13},
-            "Not even the one offer is for Year 13; the nearest, Employer E1 (O1), is for Years 8, 9 and 10.",
+            "not even the one offer is for Year 13; the nearest, Employer E1 (O1), is for Years 8, 9 and 10.",
         ),
         ({"modes": ["virtual"]}, "can take virtual sessions"),
         ({"adjustments": ["ramp"]}, "needs ramp"),
-        ({"size": 90}, "has 90 students and may not be split"),
+        ({"size": 90}, "may not be split and has 90 students"),
         ({"calendars": [between("13:00", "13:30", TUESDAY)]}, "30 minutes short on a day that both have"),
     ],
 )
