@@ -103,8 +103,11 @@ def _as_good(level: Level, value: Decimal) -> bool:
     return level.value >= value if SENSES[level.name] == "max" else level.value <= value
 
 
-def proof_of(outcome: Outcome, levels: Sequence[Level]) -> Proof:
-    """State the bound on students covered, and where it comes from."""
+def proof_of(outcome: Outcome, levels: Sequence[Level], to_run_again: dict[str, Any]) -> Proof:
+    """State the bound on students covered, and where it comes from.
+
+    A bound that only a search has shown stands beside the certified one, with what is needed to run it again.
+    """
     covered = next(int(level.value) for level in levels if level.name == "covered")
     gap = (outcome.bound - covered) / max(1, outcome.bound)
     certificate = None if outcome.certified is None else outcome.certified.certificate
@@ -112,4 +115,5 @@ def proof_of(outcome: Outcome, levels: Sequence[Level]) -> Proof:
         return Proof(covered, outcome.bound, gap, "students")
     if outcome.certified is not None and outcome.bound == outcome.certified.bound:
         return Proof(covered, outcome.bound, gap, "certificate", certificate)
-    return Proof(covered, outcome.bound, gap, "search", certificate)
+    beside = {**(certificate or {"bound": outcome.students}), "search": to_run_again}
+    return Proof(covered, outcome.bound, gap, "search", beside)

@@ -81,7 +81,8 @@ def cover(desk: Desk) -> None:
     desk.take_shared()
     searcher = desk.searcher
     seconds = min(ANNEAL_SHARE * desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer))
-    searcher.anneal("annealing", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)
+    if not desk.job.problem.policy.repair:
+        searcher.anneal("annealing", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)
     searcher.anneal("annealing", seconds * 0.4, searcher.coverage(strict=True), 0.8, 0.3)
 
 

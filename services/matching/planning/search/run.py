@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from services.matching.planning.explanation.explain import Explainer
-from services.matching.planning.model import Timetable
+from services.matching.planning.model import Session, Timetable
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Proven, Shared
 from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
+from services.matching.planning.search.touched import touched_by
 
 if TYPE_CHECKING:
     from services.matching.planning.solve import Budget, Progress, StopFlag
@@ -139,10 +140,10 @@ class Run:
     def _written(self) -> Timetable:
         sessions = self.outcome.checked_sessions()
         levels = levels_with_bounds(self.problem, sessions, self.outcome)
-        proof = proof_of(self.outcome, levels)
+        proof = proof_of(self.outcome, levels, self._to_run_again())
         optimal = self.outcome.settled or proof.covered == proof.bound
         unmet = self._explainer.explain(sessions, proof.bound, seconds=self._seconds_to_explain(), optimal=optimal)
-        return Timetable(self.sha256, sessions, levels, proof, unmet, (), self._stats())
+        return Timetable(self.sha256, sessions, levels, proof, unmet, (), self._stats(sessions))
 
     def _seconds_to_explain(self) -> float | None:
         """Give what may be spent on reasons: some seconds of what is left; little when asked to stop; no clock where it is deterministic."""
@@ -152,7 +153,17 @@ class Run:
             return STOPPED_SECONDS
         return max(STOPPED_SECONDS, min(MOST_EXPLAINING_SECONDS, self.budget.seconds - self._gone() - self._writing))
 
-    def _stats(self) -> dict[str, Any]:
+    def _to_run_again(self) -> dict[str, Any]:
+        """Say what a search needs to show its bound again."""
+        budget = self.budget
+        return {
+            "seconds": budget.seconds,
+            "workers": self._workers(),
+            "seed": budget.seed,
+            "deterministic": budget.deterministic,
+        }
+
+    def _stats(self, sessions: Sequence[Session]) -> dict[str, Any]:
         still = self.budget.deterministic
         return {
             "seconds": 0 if still else round(self._gone(), 3),
@@ -161,5 +172,6 @@ class Run:
             "seed": self.budget.seed,
             "peak_memory_mb": 0 if still else self._used.peak_memory_mb,
             "phases": [] if still else self.outcome.phases,
+            **({"touched": touched_by(self.problem, sessions)} if self.problem.in_force is not None else {}),
             **({"failures": self.outcome.failures} if self.outcome.failures else {}),
         }
