@@ -64,5 +64,5 @@ $(BIN)/uv: requirements-setup.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m services.command.embedded
-	@if [ -f services/matching/planning/warm.py ]; then $(BIN)/python -m services.matching.planning.warm; fi
+	$(BIN)/python -m services.matching.planning.warm
 	@touch $@

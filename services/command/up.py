@@ -55,7 +55,7 @@ def up(state_dir: StateDir = None) -> None:
     configure_logging(settings.log_level, "console")
     try:
         asyncio.run(_up(settings))
-    except (embedded.AlreadyRunning, embedded.ChildFailed) as fault:
+    except embedded.CannotStart as fault:
         typer.echo(f"encounters up: {fault}", err=True)
         raise typer.Exit(1) from None
 

@@ -17,7 +17,11 @@ import psutil
 _LOG_LINES_SHOWN = 15
 
 
-class ChildFailed(RuntimeError):
+class CannotStart(RuntimeError):
+    """The embedded form can't run here; the message says why and what to do."""
+
+
+class ChildFailed(CannotStart):
     """A server of the embedded form did not start, or ended by itself."""
 
     def __init__(self, name: str, what: str, log: Path) -> None:
@@ -94,7 +98,7 @@ def launcher(on_parent_death: signal.Signals, *, unprivileged: bool = False) -> 
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         if unprivileged and os.geteuid() == 0:
-            raise RuntimeError(
+            raise CannotStart(
                 "PostgreSQL does not run as root and `setpriv` (package util-linux), which would change its user, is missing: "
                 "run as another user, or set DATABASE_URL"
             )

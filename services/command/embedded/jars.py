@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.command.embedded.children import CannotStart
+
 KAFKA_FILES = Path(__file__).parents[3] / "deploy" / "kafka"
 """Kafka's coordinates, lock and properties; they lie in the repository, beside the packages."""
 _LOCK_FILE = KAFKA_FILES / "jgo.lock.toml"
@@ -48,7 +50,7 @@ class Jar:
         return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 
-class JarsUnavailable(RuntimeError):
+class JarsUnavailable(CannotStart):
     """Kafka's jars could not be fetched, or what came was not what the lock names."""
 
 

