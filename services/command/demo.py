@@ -87,7 +87,7 @@ def demo(
     try:
         _forget(state_dir)
         asyncio.run(_demo(settings, area, seconds, once, console))
-    except (embedded.AlreadyRunning, embedded.ChildFailed, PlanFailed, TimeoutError) as fault:
+    except (embedded.CannotStart, PlanFailed, TimeoutError) as fault:
         console.print(f"encounters demo: {fault}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
