@@ -145,8 +145,10 @@ class Inbox:
                 dead.append(Dead(record, str(error)))
         async with self._database.transaction() as session:
             fresh = await _mark(session, [*events, *(fault.event for fault in wrong)])
-            new_events = [event for event in events if (event.source, event.id) in fresh]
-            new_events = list({(event.source, event.id): event for event in reversed(new_events)}.values())[::-1]
+            first: dict[tuple[str, str], Event[Any]] = {}
+            for event in events:
+                first.setdefault((event.source, event.id), event)
+            new_events = [event for identity, event in first.items() if identity in fresh]
             if new_events:
                 await self._handle(session, new_events)
             new_wrong = [fault for fault in wrong if (fault.event.source, fault.event.id) in fresh]

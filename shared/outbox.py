@@ -102,7 +102,7 @@ class Relay:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Send what is there, then stop."""
+        """Stop; what has not been sent stays in the outbox for the next start."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
