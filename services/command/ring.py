@@ -51,11 +51,20 @@ def stop_on_signals() -> asyncio.Event:
 async def running_ring(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Settings]:
     """Run the whole product until the block ends: what has no address is started, tables and topics brought up to date.
 
-    Yields the settings with all addresses. A service that dies is started again. Raises AlreadyRunning, ChildFailed.
+    Yields the settings with all addresses. A service that dies is started again; when Kafka or PostgreSQL dies, that is
+    said and the product asks itself to stop (SIGTERM). Raises CannotStart.
     """
     say("starting Kafka and PostgreSQL")
+
+    def stop_everything(death: ChildFailed) -> None:
+        say(f"{death}\nEverything stops now; start it again, and it goes on where it was.")
+        os.kill(os.getpid(), signal.SIGTERM)
+
     async with embedded.start(
-        settings.state_dir, kafka_bootstrap=settings.kafka_bootstrap_servers, database_url=settings.database_url
+        settings.state_dir,
+        kafka_bootstrap=settings.kafka_bootstrap_servers,
+        database_url=settings.database_url,
+        on_death=stop_everything,
     ) as addresses:
         ready = settings.model_copy(
             update={
