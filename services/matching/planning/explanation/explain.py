@@ -37,6 +37,7 @@ class Explainer:
     def __init__(self, problem: Problem) -> None:
         self.known = Known(problem)
         self._thread: Thread | None = None
+        self.prepared_seconds = 1.0
 
     @cached_property
     def places(self) -> Places:
@@ -51,8 +52,13 @@ class Explainer:
     def prepare(self) -> None:
         """Begin to work out what lies in the problem alone, beside whatever else goes on."""
         if self._thread is None:
-            self._thread = Thread(target=lambda: self.shortages, daemon=True)
+            self._thread = Thread(target=self._prepare, daemon=True)
             self._thread.start()
+
+    def _prepare(self) -> None:
+        begun = monotonic()
+        self.shortages.around(self.known.problem.groups[0].id)
+        self.prepared_seconds = monotonic() - begun
 
     def _is_ready(self, ends: float | None) -> bool:
         """Wait for what was begun, at most until half of the time that is left is gone."""

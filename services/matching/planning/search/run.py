@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from services.matching.planning.explanation.explain import Explainer
-from services.matching.planning.model import Session, Timetable
+from services.matching.planning.model import Remedy, Session, Timetable
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Proven, Shared
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.05
 LEAST_RESERVE_SECONDS = 0.3
 SHARE_SECONDS = 1.0
+WORK_SHARE = 0.6
 EXPLAINING_SHARE, MOST_EXPLAINING_SECONDS, STOPPED_SECONDS = 0.1, 8.0, 0.3
 
 
@@ -38,7 +39,7 @@ class Run:
     def __init__(
         self, problem_file: ProblemFile, budget: Budget, on_progress: Callable[[Progress], None], stop: StopFlag
     ) -> None:
-        self.problem, self.sha256 = problem_file.problem, problem_file.sha256
+        self.problem_file, self.problem, self.sha256 = problem_file, problem_file.problem, problem_file.sha256
         self.budget, self.on_progress, self.stop = budget, on_progress, stop
         self.outcome = Outcome(self.problem)
         self._explainer = Explainer(self.problem)
@@ -66,13 +67,17 @@ class Run:
             job = Job(
                 self.problem,
                 self.budget.started,
-                self.budget.seconds - self._reserve,
+                self._search_end(),
                 self.budget.seed + number,
                 self.budget.deterministic,
                 phases,
             )
             self._working.add(number)
             crew.tell(number, job)
+
+    def _search_end(self) -> float:
+        """Return when workers should be done, in seconds; amounts of work leave the clock a margin, as it must not cut in."""
+        return self.budget.seconds * (WORK_SHARE if self.budget.deterministic else 1.0) - self._reserve
 
     def _gone(self) -> float:
         return time.monotonic() - self.budget.started
@@ -143,7 +148,16 @@ class Run:
         proof = proof_of(self.outcome, levels, self._to_run_again())
         optimal = self.outcome.settled or proof.covered == proof.bound
         unmet = self._explainer.explain(sessions, proof.bound, seconds=self._seconds_to_explain(), optimal=optimal)
-        return Timetable(self.sha256, sessions, levels, proof, unmet, (), self._stats(sessions))
+        return Timetable(self.sha256, sessions, levels, proof, unmet, self._remedies(sessions), self._stats(sessions))
+
+    def _remedies(self, sessions: tuple[Session, ...]) -> tuple[Remedy, ...]:
+        """Find remedies in what is left of the time for explaining; none where that is too little to look at all."""
+        seconds = self._seconds_to_explain()
+        if seconds is not None and seconds < STOPPED_SECONDS + 2.0 * self._explainer.prepared_seconds:
+            return ()
+        from services.matching.planning.remedies import find_remedies
+
+        return find_remedies(self.problem_file, sessions, seconds=seconds)
 
     def _seconds_to_explain(self) -> float | None:
         """Give what may be spent on reasons: some seconds of what is left; little when asked to stop; no clock where it is deterministic."""
