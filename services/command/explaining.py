@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from services.matching.planning.clock import local_time
+from services.matching.planning.explanation.placed import why_placed
 from services.matching.planning.explanation_check import CODES
 from services.matching.planning.levels import covered_by_group, floor_of
 from services.matching.planning.model import Problem, Remedy, Timetable, Unmet
@@ -33,6 +34,8 @@ def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> st
         whom = "all" if not seating.part else f"{seating.students} students"
         place = f" ({MODE_NAMES[seating.offer.mode]})"
         lines.append(f"  {local_time(seating.session.start)}  {name_offer(known, seating.offer.id)}{place}: {whom}")
+    if id_ in plan.seatings_of_group:
+        lines += ["Why not otherwise:", *why_placed(known, timetable.sessions, id_)]
     for unmet in timetable.unmet:
         if unmet.group == id_:
             lines.append(f"{reason_sentence(known, unmet)} [{unmet.code}]")
