@@ -20,9 +20,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from shared.database import Database
 from shared.envelope import Event, Headers, Message, to_message
 from shared.logging import get_logger
-from shared.topics import MAX_EVENT_BYTES
+from shared.topics import DEAD, MAX_EVENT_BYTES
 
 RELAY_BATCH = 2000
+_MOST_BYTES = {False: MAX_EVENT_BYTES + 32_768, True: 2 * MAX_EVENT_BYTES - 32_768}
+"""Largest message, headers included, of an event and of a dead letter; a little below what the topics are made to take."""
 _RELAY_LOCK = 7012
 _IDLE_SECONDS = 0.5
 
@@ -52,7 +54,14 @@ async def send(session: AsyncSession, events: Iterable[Event[Any]], prefix: str)
 
 
 async def put(session: AsyncSession, messages: Sequence[Message]) -> None:
-    """Put ready messages into the outbox of the session's transaction, in their order."""
+    """Put ready messages into the outbox of the session's transaction, in their order.
+
+    Raises EventTooLarge for one that Kafka would refuse: later it would hold up all behind it for ever.
+    """
+    for message in messages:
+        size = len(message.value) + sum(len(name) + len(value) for name, value in message.headers)
+        if size > _MOST_BYTES[message.topic.endswith(DEAD)]:
+            raise EventTooLarge(message.topic, size)
     if not messages:
         return
     connection = await session.connection()
@@ -73,6 +82,13 @@ def _dump(headers: Headers) -> bytes:
 
 def _load(headers: bytes) -> Headers:
     return [(name, value.encode("latin-1")) for name, value in json.loads(headers)]
+
+
+class EventTooLarge(ValueError):
+    """An event is larger than its topic takes; whoever writes it must divide it."""
+
+    def __init__(self, topic: str, size: int) -> None:
+        super().__init__(f"an event of {size} bytes does not fit into {topic}")
 
 
 class Relay:

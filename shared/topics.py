@@ -69,6 +69,9 @@ ENCOUNTERS = Topic(
 TOPICS = (SUBMISSIONS, FACTS, ANSWERS, PLANNING, TIMETABLES, DECISIONS, ENCOUNTERS)
 
 
+DEAD = ".dead"
+
+
 def dead_letters(topic: str) -> str:
     """Name of the topic that keeps what could not be read from `topic`."""
-    return f"{topic}.dead"
+    return f"{topic}{DEAD}"

@@ -22,9 +22,9 @@ from shared.database import Database, service_database
 from shared.envelope import Event, Message, new_event, to_message
 from shared.events.submissions import RegisterEmployer
 from shared.inbox import Dead, Inbox
-from shared.outbox import Relay, send
+from shared.outbox import EventTooLarge, Relay, put, send
 from shared.settings import Settings
-from shared.topics import SUBMISSIONS
+from shared.topics import MAX_EVENT_BYTES, SUBMISSIONS, dead_letters
 from tests.infrastructure import fresh_database, fresh_topics
 from tests.ringside import events_until, write, write_messages
 
@@ -273,3 +273,13 @@ def test_the_original_bytes_survive_in_a_dead_letter() -> None:
     assert (letter.topic, letter.key, letter.value) == ("t.dead", b"\x00k", b"\xff{")
     assert letter.headers == [("ce_id", b"\xfe"), ("none", b""), ("dead_reason", b"because"), ("dead_topic", b"t")]
     assert outbox._load(outbox._dump(letter.headers)) == letter.headers
+
+
+async def test_an_event_that_kafka_would_refuse_is_refused_to_its_writer(desk: Desk) -> None:
+    large = Message("test.facts", b"k", [("ce_id", b"1")], b"x" * (MAX_EVENT_BYTES + 100_000))
+    with pytest.raises(EventTooLarge, match=r"test\.facts"):
+        async with desk.database.transaction() as session:
+            await put(session, [large])
+    letter = Message(dead_letters("test.facts"), b"k", [("ce_id", b"1")], large.value)
+    async with desk.database.transaction() as session:
+        await put(session, [letter])
