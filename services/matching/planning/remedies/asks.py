@@ -7,9 +7,9 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from services.matching.planning.clock import local_time
+from services.matching.planning.clock import date_of, local_time
 from services.matching.planning.explanation.holding import in_employers_way, in_hosts_way, in_presenters_way
-from services.matching.planning.model import Attendance, Offer, Problem, Remedy, Session
+from services.matching.planning.model import Attendance, Minute, Offer, Problem, Remedy, Session
 from services.matching.planning.rules import Plan
 from services.matching.planning.telling import name_offer
 
@@ -67,11 +67,9 @@ class Asking:
         if len(kinds) > 1 and kinds != {"session", "employer-limit"}:
             return None
         told = " and ".join(ask.text for ask in asks)
-        when = local_time(candidate.session.start).replace("T", " at ")
         who = len(candidate.fresh)
         return Remedy(
-            text=f"{told[0].upper()}{told[1:]}: on {when}, {candidate.students} more students "
-            f"({who} group{'s' if who > 1 else ''}) are covered.",
+            text=f"{told[0].upper()}{told[1:]}, on {_when(candidate.session.start)} for {who} group{'s' * (who > 1)}",
             kind=min(kinds) if len(kinds) == 1 else "session",
             cost_minutes=ARRANGING_MINUTES + max(ask.minutes for ask in asks),
             patch=[operation for ask in asks for operation in ask.patch],
@@ -171,7 +169,7 @@ class Asking:
         window = [local_time(session.start - widest), local_time(session.start + offer.duration_minutes + widest)]
         if name in known.problem.calendars:
             return []
-        text = f"ask {self._homes(candidate)} to let them see {name_offer(known, offer.id)} then"
+        text = f"ask {self._homes(candidate)} to let them see {name_offer(known, offer.id)} at another time"
         minutes = len(patch) * (offer.duration_minutes + 2 * widest)
         return [_Ask("window", text, minutes, [_put(f"/calendars/{_escaped(name)}", [window]), *patch])]
 
@@ -202,6 +200,11 @@ class Asking:
     def _homes(self, candidate: Candidate) -> str:
         homes = dict.fromkeys(self.known.groups[attendance.group].school for attendance in candidate.fresh)
         return " and ".join(self._school(home) for home in homes)
+
+
+def _when(minute: Minute) -> str:
+    date = date_of(minute)
+    return f"{date:%A} {date.day} {date:%B %Y} at {local_time(minute)[-5:]}"
 
 
 def _put(path: str, value: Any) -> dict[str, Any]:

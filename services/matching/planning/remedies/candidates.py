@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from services.matching.planning.explanation.holding import in_presenters_way, sessions_left
+from services.matching.planning.explanation.holding import in_hosts_way, in_presenters_way, sessions_left
 from services.matching.planning.model import Attendance, Minute, Offer, Problem, Session
 from services.matching.planning.remedies.asks import Candidate
 from services.matching.planning.remedies.need import Need
@@ -143,15 +143,18 @@ class Candidates:
                 yield self._new(offer, host, start, need.at_vertex(vertex))
 
     def _free_start(self, offer: Offer, school: str | None, first: Minute, last: Minute) -> Minute | None:
-        """Give the first start at which the presenter is free, of the first few."""
+        """Give the first start, of the first few, at which the presenter is free, best where the host has room too."""
         start = step_up(first, self.problem.policy.start_step_minutes)
+        found: Minute | None = None
         for _ in range(MOST_STARTS):
             if start > last:
                 break
             if not in_presenters_way(self.plan, offer, school, start):
-                return start
+                if not in_hosts_way(self.plan, school, start, start + offer.duration_minutes):
+                    return start
+                found = start if found is None else found
             start = step_up(start + 1, self.problem.policy.start_step_minutes)
-        return None
+        return found
 
     def _elsewhen(self, offer: Offer, classes: Integers) -> Iterator[Candidate]:
         """Hold a session that is left for these classes of one school, at the offer's first free time."""

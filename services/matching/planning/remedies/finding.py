@@ -19,6 +19,8 @@ from services.matching.planning.rules import Known, Plan
 MOST_OF_A_KIND = 6
 MOST_REFUSED = 400
 MOST_KEPT = 60
+# The rest of the time is kept for verifying what has been found.
+LOOKING_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,10 @@ def find_remedies(
     The plan must keep the hard rules. Each remedy holds by the checker's own test; after `seconds` (None: no limit) what
     has been found is given.
     """
-    deadline = None if seconds is None else monotonic() + seconds
-    ranked = sorted(_found(problem_file, sessions, deadline), key=_rank)
+    begun = monotonic()
+    deadline = None if seconds is None else begun + seconds
+    looking = None if seconds is None else begun + LOOKING_SHARE * seconds
+    ranked = sorted(_found(problem_file, sessions, looking), key=_rank)
     kept: list[Remedy] = []
     check = RemedyCheck(problem_file, sessions)
     kinds: dict[str, int] = {}
