@@ -22,7 +22,7 @@ from shared.database import Database, service_database
 from shared.envelope import Event, Message, new_event, to_message
 from shared.events.submissions import RegisterEmployer
 from shared.inbox import Dead, Inbox
-from shared.outbox import EventTooLarge, Relay, put, send
+from shared.outbox import EventTooLarge, Relay, send
 from shared.settings import Settings
 from shared.topics import MAX_EVENT_BYTES, SUBMISSIONS, dead_letters
 from tests.infrastructure import fresh_database, fresh_topics
@@ -279,7 +279,7 @@ async def test_an_event_that_kafka_would_refuse_is_refused_to_its_writer(desk: D
     large = Message("test.facts", b"k", [("ce_id", b"1")], b"x" * (MAX_EVENT_BYTES + 100_000))
     with pytest.raises(EventTooLarge, match=r"test\.facts"):
         async with desk.database.transaction() as session:
-            await put(session, [large])
+            await outbox.put(session, [large])
     letter = Message(dead_letters("test.facts"), b"k", [("ce_id", b"1")], large.value)
     async with desk.database.transaction() as session:
-        await put(session, [letter])
+        await outbox.put(session, [letter])
