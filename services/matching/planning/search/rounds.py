@@ -32,6 +32,7 @@ SECONDS_A_ROUND = 3.0
 AIMED_SECONDS = 1.0
 NODES = 300
 REACH_KM = 6.0
+LEAST_SECONDS = 0.02
 SECONDS_AN_ENTRY = 2e-5
 
 
@@ -104,7 +105,7 @@ class Rounds:
     def choose_offers(self, state: State) -> Ints:
         """Draw a centre where students are missing, and offers that reach the schools around it."""
         board = self.board
-        most = int(round(self.size))
+        most = round(self.size)
         if most >= len(self.usable):
             return self.usable
         missing = np.where(state.g_whole > 0, 0, board.g_size - state.g_parts)
@@ -154,7 +155,7 @@ class Rounds:
         if after < before - 1e-9:
             load(self.board, state, kept)
         work = near.size() * SECONDS_AN_ENTRY
-        pace.charge(solver=work)
+        pace.charge(solver=max(work, LEAST_SECONDS))
         spent = work * SOLVER_SECONDS if pace.deterministic else time.monotonic() - begun
         self.size = float(np.clip(self.size * (AIMED_SECONDS / max(spent, 1e-3)) ** 0.15, LEAST_OFFERS, MOST_OFFERS))
         return bool(after > before + 1e-9)

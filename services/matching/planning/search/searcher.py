@@ -81,6 +81,8 @@ class Searcher:
 
     def anneal(self, phase: str, seconds: float, weights: Floats, warm: float, cool: float) -> None:
         """Anneal from the present plan for so many seconds; the present plan is the best of it afterwards."""
+        if not len(self.board.slot_offer):
+            return  # no offer can meet anybody
         kept = keep(self.state)
         begun, end = self.pace.spent(), min(self.pace.spent() + seconds, self.pace.end)
         while (now := self.pace.spent()) < end:

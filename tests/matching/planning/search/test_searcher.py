@@ -1,0 +1,101 @@
+"""Whatever the search does, its plans keep every rule, and its own counts are those of the checker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from services.matching.planning.checker import check_sessions
+from services.matching.planning.levels import reckon_levels
+from services.matching.planning.model import Pin, Problem
+from services.matching.planning.search.pace import Pace
+from services.matching.planning.search.plan import offers_that_differ, rows_of_plan, sessions_of_rows
+from services.matching.planning.search.ranking import CHANGES, LEVEL_NAMES
+from services.matching.planning.search.rounds import Rounds
+from services.matching.planning.search.searcher import Searcher
+from tests.matching.planning.search.every_plan import tiny_problem_with_levels
+
+SEEDS = range(25)
+
+
+def searcher_of(problem: Problem, seed: int = 1) -> Searcher:
+    return Searcher(problem, seed, Pace(time.monotonic(), 1e6, deterministic=True), lambda *_: None)
+
+
+def assert_true(searcher: Searcher) -> None:
+    """Check that the plan on the board keeps every rule, and that the board's levels are the checker's."""
+    problem = searcher.problem
+    sessions = sessions_of_rows(problem, rows_of_plan(searcher.board, searcher.state))
+    assert check_sessions(problem, sessions) == []
+    scales = {"floor_shortfall": searcher.scales[0], "preference": searcher.scales[1]}
+    reckoned = {level.name: level.value for level in reckon_levels(problem, sessions)}
+    for name, value in zip(LEVEL_NAMES, searcher.state.value.tolist(), strict=True):
+        assert Decimal(value) / scales.get(name, 1) == reckoned[name], name
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_phase_keeps_rules_and_counts(seed: int) -> None:
+    searcher = searcher_of(tiny_problem_with_levels(seed), seed)
+    searcher.first_plan()
+    assert_true(searcher)
+    searcher.anneal("annealing", 0.05, searcher.coverage(strict=False), 6.0, 0.3)
+    assert_true(searcher)
+    Rounds(searcher, np.random.default_rng(seed)).run(0.3)
+    assert_true(searcher)
+    before = searcher.best_values
+    searcher.polish(0.06)
+    assert_true(searcher)
+    assert searcher.best_values[1] >= before[1] or searcher.problem.policy.repair
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pinned_attendances_stay(seed: int) -> None:
+    problem = replace(tiny_problem_with_levels(seed), in_force=None)
+    searcher = searcher_of(problem)
+    searcher.first_plan()
+    sessions = sessions_of_rows(problem, searcher.best_rows)
+    pins = tuple(
+        Pin(s.offer, s.start, s.school, a.group, a.students) for s in sessions[:2] for a in s.attendances[:1]
+    )  # fmt: skip
+    pinned = searcher_of(replace(problem, pinned=pins), seed)
+    pinned.first_plan()
+    pinned.anneal("annealing", 0.05, pinned.coverage(strict=False), 6.0, 0.3)
+    Rounds(pinned, np.random.default_rng(seed)).run(0.3)
+    assert_true(pinned)
+    assert {(p.offer, p.start, p.group) for p in pins} <= {
+        (s.offer, s.start, a.group) for s in sessions_of_rows(problem, pinned.best_rows) for a in s.attendances
+    }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_repair_begins_with_all_that_was_told(seed: int) -> None:
+    problem = tiny_problem_with_levels(seed)
+    first = searcher_of(replace(problem, in_force=None))
+    first.first_plan()
+    told = sessions_of_rows(problem, first.best_rows)
+    repair = searcher_of(replace(problem, in_force=told, policy=replace(problem.policy, repair=True)))
+    repair.first_plan()
+    assert repair.best_values[CHANGES] == 0
+    assert repair.best_values[1] >= first.best_values[1]
+
+
+def test_a_merge_is_no_worse_than_either_plan() -> None:
+    problem = replace(tiny_problem_with_levels(3), in_force=None)
+    mine, theirs = searcher_of(problem, 1), searcher_of(problem, 2)
+    for searcher in (mine, theirs):
+        searcher.first_plan()
+        searcher.anneal("annealing", 0.05, searcher.coverage(strict=True), 6.0, 0.3)
+    best = max(mine.best_values[:2], theirs.best_values[:2], key=lambda values: (-values[0], values[1]))
+    mine.merge(theirs.best_rows, theirs.best_values)
+    assert (-mine.best_values[0], mine.best_values[1]) >= (-best[0], best[1])
+    assert_true(mine)
+
+
+def test_offers_that_differ_are_those_with_another_row() -> None:
+    one = np.array([[0, 10, -1, 1, 5, 0], [1, 10, -1, 2, 5, 0]], np.int32)
+    other = np.array([[0, 10, -1, 1, 5, 0], [1, 20, -1, 2, 5, 0]], np.int32)
+    assert offers_that_differ(one, other).tolist() == [1]
