@@ -99,6 +99,7 @@ class Crowd:
             ]
             self._lone[session.id] = IMPOSSIBLE if any(s.pinned for s in seats) else sum(s.loses for s in seats)
         self._found: dict[tuple[int, str | None], Crowding] = {}
+        self._splits: dict[tuple[str, int, str | None], _Split] = {}
 
     def around(self, group: str) -> Crowding:
         """Give what stands around a group."""
@@ -133,7 +134,14 @@ class Crowd:
         best: tuple[int, int, int, str] | None = None
         for id_, vertices in by_offer.items():
             offer = self.plan.known.offers[id_]
-            for placed in self._could_place(record, offer):
+            placeable = self._could_place(record, offer)
+            if len(placeable) > 1:  # where the least part costs as much as the largest brings, no part gains
+                loss, session = min(self._options(offer, vertices, placeable[0], group), default=(IMPOSSIBLE, ""))
+                if loss >= placeable[-1]:
+                    option = (loss - placeable[-1], -placeable[-1], loss, session)
+                    best = option if best is None or option < best else best
+                    continue
+            for placed in placeable:
                 for loss, session in self._options(offer, vertices, placed, group):
                     option = (loss - placed, -placed, loss, session)
                     best = option if best is None or option < best else best
@@ -144,7 +152,7 @@ class Crowd:
             len(by_offer), held, -placed, min(IMPOSSIBLE, loses), self.plan.by_id.get(changed), self._attending(changed)
         )
 
-    def _could_place(self, group: Group, offer: Offer) -> Iterable[int]:
+    def _could_place(self, group: Group, offer: Offer) -> Sequence[int]:
         """Give how many of a group's students one session of an offer could take: all, or any part that is permitted."""
         attending = sum(seating.students for seating in self.plan.seatings_of_group.get(group.id, ()))
         if offer.seats >= group.size:
@@ -188,40 +196,56 @@ class Crowd:
         """Give the least loss over all vertices at which the session could be held instead, or is held now."""
         if session.school is not None and self.places.school_at(vertices[0]) != session.school:
             return self._lone[session.id]  # an in-school offer meets a group at its own school only
-        seats, best = [seat for seat in self._seats[session.id] if seat.group != group], IMPOSSIBLE
-        room = offer.seats - size - sum(seat.students for seat in self._seats[session.id] if seat.group == group)
+        own = sum(seat.students for seat in self._seats[session.id] if seat.group == group)
+        best, room = IMPOSSIBLE, offer.seats - size - own
         for vertex in vertices:
             here = self.places.first[vertex] <= session.start <= self.places.last[vertex] and (
                 session.school == self.places.school_at(vertex)
             )
-            able = self.places.able_at(vertex)
-            best = min(best, _least_loss(seats, able, room, stays=here))
+            best = min(best, self._split(session.id, vertex, group if own else None).loss(room, stays=here))
             if best == 0:
                 return 0
         return best
 
+    def _split(self, session: str, vertex: int, without: str | None) -> _Split:
+        key = (session, vertex, without)
+        if key not in self._splits:
+            able = self.places.able_at(vertex)
+            self._splits[key] = _Split([seat for seat in self._seats[session] if seat.group != without], able)
+        return self._splits[key]
 
-def _least_loss(seats: Sequence[_Seat], able: frozenset[int], room: int, *, stays: bool) -> int:
-    """Give the least loss when only `room` students of those who are able may stay; pinned seats stay where they are."""
-    lost, used, staying = 0, 0, []
-    for seat in seats:
-        if seat.pinned:
-            if not stays:
-                return IMPOSSIBLE
-            used += seat.students
-        elif seat.class_ not in able:
-            lost += seat.loses
-        else:
-            staying.append(seat)
-    if used > room:
-        return IMPOSSIBLE
-    if used + sum(seat.students for seat in staying) <= room:
-        return lost
-    # most[w]: the most students kept from loss on w seats
+
+class _Split:
+    """The seats of a session, by who could also be at another vertex."""
+
+    __slots__ = ("_known", "_lost", "_pinned", "_staying", "_used")
+
+    def __init__(self, seats: Sequence[_Seat], able: frozenset[int]) -> None:
+        self._pinned = any(seat.pinned for seat in seats)
+        self._used = sum(seat.students for seat in seats if seat.pinned)
+        self._lost = sum(seat.loses for seat in seats if not seat.pinned and seat.class_ not in able)
+        self._staying = [seat for seat in seats if not seat.pinned and seat.class_ in able]
+        self._known: dict[int, int] = {}
+
+    def loss(self, room: int, *, stays: bool) -> int:
+        """Give the least loss when only `room` students of those who are able may stay; pinned seats stay where they are."""
+        if (self._pinned and not stays) or self._used > room:
+            return IMPOSSIBLE
+        if not self._staying:
+            return self._lost
+        if room not in self._known:
+            self._known[room] = self._lost + _least_loss(self._staying, room - self._used)
+        return self._known[room]
+
+
+def _least_loss(staying: Sequence[_Seat], room: int) -> int:
+    """Give the least loss among seats of which only `room` students may stay: a knapsack of what is kept from loss."""
+    if sum(seat.students for seat in staying) <= room:
+        return 0
     kept = {0: 0}
     for seat in staying:
         for taken, worth in list(kept.items()):
-            if used + taken + seat.students <= room:
-                total = taken + seat.students
+            total = taken + seat.students
+            if total <= room:
                 kept[total] = max(kept.get(total, 0), worth + seat.loses)
-    return lost + sum(seat.loses for seat in staying) - max(kept.values())
+    return sum(seat.loses for seat in staying) - max(kept.values())

@@ -49,30 +49,55 @@ class Shortage:
 
 def count_shortage(places: Places, groups: Sequence[str]) -> Shortage:
     """Count what the offers could do at most for a set of groups."""
-    members: dict[int, int] = defaultdict(int)
-    for group in groups:
-        members[places.class_of[group]] += 1
-    vertices: dict[str, set[int]] = defaultdict(set)
-    for class_ in members:
-        for offer, of_offer in places.vertices_by_offer(class_).items():
-            vertices[offer].update(of_offer)
-    supplies = [
-        _supply(places, offer, sorted(vertices[offer.id]), members)
-        for offer in places.known.problem.offers
-        if offer.id in vertices
-    ]
-    seats = sum(_of_employer(places, id_, each) for id_, each in _by_employer(places, supplies))
+    counting = _Counting(places, groups)
+    supplies = [supply for employer in counting.offers for supply in counting.supplies(employer)]
+    order = {offer.id: number for number, offer in enumerate(places.known.problem.offers)}
+    supplies.sort(key=lambda each: order[each.offer])
+    seats = sum(counting.seats(employer) for employer in counting.offers)
     if len(groups) == 1:
         seats = min(seats, _in_parts(places, places.known.groups[groups[0]]))
-    students = sum(places.known.groups[group].size for group in groups)
-    return Shortage(tuple(groups), students, tuple(supplies), seats)
+    return Shortage(tuple(groups), counting.students, tuple(supplies), seats)
 
 
-def _by_employer(places: Places, supplies: Iterable[Supply]) -> Iterable[tuple[str, list[Supply]]]:
-    found: dict[str, list[Supply]] = defaultdict(list)
-    for supply in supplies:
-        found[places.known.offers[supply.offer].employer].append(supply)
-    return found.items()
+class _Counting:
+    """Counts what each employer could do at most for a set of groups, each when it is asked for."""
+
+    def __init__(self, places: Places, groups: Sequence[str]) -> None:
+        self._places = places
+        self.students = sum(places.known.groups[group].size for group in groups)
+        self._members: dict[int, int] = defaultdict(int)
+        for group in groups:
+            self._members[places.class_of[group]] += 1
+        self.offers: dict[str, dict[str, set[int]]] = {}
+        for class_ in self._members:
+            for offer, vertices in places.vertices_by_offer(class_).items():
+                of_employer = self.offers.setdefault(places.known.offers[offer].employer, {})
+                of_employer.setdefault(offer, set()).update(vertices)
+        self._supplies: dict[str, list[Supply]] = {}
+
+    def supplies(self, employer: str) -> list[Supply]:
+        """Give what each of an employer's offers could do."""
+        if employer not in self._supplies:
+            known = self._places.known
+            self._supplies[employer] = [
+                _supply(self._places, known.offers[id_], sorted(vertices), self._members)
+                for id_, vertices in self.offers[employer].items()
+            ]
+        return self._supplies[employer]
+
+    def seats(self, employer: str) -> int:
+        """Give how many students an employer could take."""
+        return _of_employer(self._places, employer, self.supplies(employer))
+
+    def is_enough(self) -> bool:
+        """Tell whether the employers could take all of the groups' students; looks no further than it needs to."""
+        offers, total = self._places.known.offers, 0
+        roomy = sorted(self.offers, key=lambda each: -max(offers[id_].seats for id_ in self.offers[each]))
+        for employer in roomy:
+            total += self.seats(employer)
+            if total >= self.students:
+                return True
+        return False
 
 
 def _of_employer(places: Places, employer: str, supplies: list[Supply]) -> int:
@@ -125,7 +150,7 @@ class Shortages:
             sum(1 << numbers[id_] for id_ in places.vertices_by_offer(class_)) for class_ in range(len(places.classes))
         ]
         self._groups = [group.id for group in places.known.problem.groups]
-        self._counted: dict[frozenset[int], Shortage] = {}
+        self._counted: dict[frozenset[int], Shortage | None] = {}
         self._found: dict[int, Shortage | None] = {}
 
     def around(self, group: str) -> Shortage | None:
@@ -150,5 +175,6 @@ class Shortages:
             groups = [self._groups[number] for class_ in classes for number in self.places.classes.members[class_]]
             if len(groups) > MOST_GROUPS:
                 return None
-            self._counted[key] = count_shortage(self.places, groups)
+            enough = len(groups) > 1 and _Counting(self.places, groups).is_enough()
+            self._counted[key] = None if enough else count_shortage(self.places, groups)
         return self._counted[key]
