@@ -49,7 +49,7 @@ class Candidates:
         employers = tuple(replace(e, radius_km=e.radius_km * WIDER_REACH) for e in self.problem.employers)
         groups = tuple(replace(g, max_travel_km=g.max_travel_km * WIDER_REACH) for g in self.problem.groups)
         wide = replace(self.problem, employers=employers, groups=groups)
-        yield from self._at_vertices(Need(wide, self.plan))
+        yield from self._at_vertices(Need(wide, self.plan), lambda offer: sessions_left(self.plan, offer) > 0)
 
     def larger_rooms(self) -> Iterator[Candidate]:
         """Find waiting groups that could join a session that is held, if it had more seats."""
@@ -126,7 +126,7 @@ class Candidates:
             presenter=name,
         )
 
-    def _at_vertices(self, need: Need) -> Iterator[Candidate]:
+    def _at_vertices(self, need: Need, wanted: Callable[[Offer], bool] = lambda _: True) -> Iterator[Candidate]:
         vertices, most = need.relaxation.vertices, need.most_students()
         tried: dict[tuple[int, int], int] = {}
         for vertex in np.argsort(-most, kind="stable").tolist():
@@ -134,7 +134,7 @@ class Candidates:
                 return
             number, school = int(vertices.offer[vertex]), int(vertices.school[vertex])
             offer = need.problem.offers[number]
-            if tried.get((number, school), 0) >= MOST_TRIES:
+            if tried.get((number, school), 0) >= MOST_TRIES or not wanted(offer):
                 continue
             host = need.problem.schools[school].id if school >= 0 else None
             start = self._free_start(offer, host, int(vertices.first[vertex]), int(vertices.last[vertex]))
