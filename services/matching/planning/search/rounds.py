@@ -65,7 +65,7 @@ def seat_classes(
     if state.x_count[slot] == 0:
         close_session(board, state, slot)
     state.written[0] = 0
-    return state.x_vertex[slot] >= 0
+    return bool(state.x_vertex[slot] >= 0)
 
 
 @compiled

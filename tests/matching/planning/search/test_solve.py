@@ -1,0 +1,103 @@
+"""A planning run keeps its promises: valid plans, stopped or crippled or not, and the same bytes again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from services.matching.planning.checker import check
+from services.matching.planning.model import Problem, Timetable
+from services.matching.planning.reading import ProblemFile, problem_file_from_json
+from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search.touched import touched_by
+from services.matching.planning.solve import Budget, Progress, solve
+from services.matching.planning.writing import problem_to_json, timetable_to_json
+
+SCHOOLS = 3
+
+
+@pytest.fixture(scope="module")
+def town() -> ProblemFile:
+    return file_of(fictional_area(SCHOOLS, 1).problem)
+
+
+def file_of(problem: Problem) -> ProblemFile:
+    return problem_file_from_json(problem_to_json(problem))
+
+
+def budget(seconds: float, *, deterministic: bool = False, workers: int = 2) -> Budget:
+    return Budget(seconds, workers, 1, deterministic, time.monotonic())
+
+
+def plan_of(problem_file: ProblemFile) -> Timetable:
+    """Stop at the first plan."""
+    stop = threading.Event()
+    return solve(problem_file, budget(600.0), lambda progress: stop.set() if progress.covered else None, stop)
+
+
+def assert_holds(problem_file: ProblemFile, timetable: Timetable) -> None:
+    assert [violation.message for violation in check(problem_file, timetable).violations] == []
+
+
+def test_the_same_seed_gives_the_same_bytes(town: ProblemFile) -> None:
+    first, second = (solve(town, budget(4.0, deterministic=True, workers=1)) for _ in range(2))
+    assert timetable_to_json(first) == timetable_to_json(second)
+    assert first.proof.covered > 0
+    assert_holds(town, first)
+
+
+def test_a_stop_flag_ends_it_with_the_best_plan_so_far(town: ProblemFile) -> None:
+    stop, heard = threading.Event(), list[Progress]()
+
+    def hear(progress: Progress) -> None:
+        heard.append(progress)
+        stop.set()
+
+    timetable = solve(town, budget(600.0), hear, stop)
+    assert timetable.proof.covered >= heard[0].covered > 0
+    assert_holds(town, timetable)
+
+
+def test_a_killed_worker_costs_its_own_work_only(town: ProblemFile) -> None:
+    killed = list[int]()
+
+    def hear(progress: Progress) -> None:
+        if progress.covered and not killed:
+            workers = psutil.Process().children()
+            workers = [child for child in workers if "search.worker" in " ".join(child.cmdline())]
+            workers[0].kill()
+            killed.append(workers[0].pid)
+
+    timetable = solve(town, budget(6.0), hear)
+    assert killed
+    assert timetable.stats["failures"]
+    assert timetable.proof.covered > 0
+    assert_holds(town, timetable)
+
+
+def test_without_offers_the_plan_is_empty_and_says_why(town: ProblemFile) -> None:
+    bare = file_of(replace(town.problem, offers=(), pledges=()))
+    timetable = solve(bare, budget(5.0))
+    assert timetable.sessions == ()
+    assert {entry.code for entry in timetable.unmet} == {"no-offer-for-year"}
+    assert_holds(bare, timetable)
+
+
+def test_no_time_at_all_still_gives_a_valid_plan(town: ProblemFile) -> None:
+    assert_holds(town, solve(town, budget(0.0)))
+
+
+def test_only_parties_with_another_plan_are_touched(town: ProblemFile) -> None:
+    told = plan_of(town).sessions
+    problem = replace(town.problem, in_force=told)
+    assert touched_by(problem, told) == {"employers": {}, "schools": {}}
+    gone = told[0]
+    touched = touched_by(problem, told[1:])
+    students = sum(attendance.students for attendance in gone.attendances)
+    employer = next(offer.employer for offer in problem.offers if offer.id == gone.offer)
+    assert touched["employers"] == {employer: {"gone": students, "new": 0}}
+    assert sum(counts["gone"] for counts in touched["schools"].values()) == students
