@@ -214,7 +214,7 @@ def _print_left_out(console: Console, result: Result) -> None:
     for code, count in students.most_common(_SHOWN_REASONS):
         groups = [one for one in result.shortfalls if one["code"] == code]
         console.print(f"  {count:>6,}  {_REASONS.get(code, code)} ({len(groups)} groups)")
-        for one in groups[:_SHOWN_GROUPS]:
+        for one in list({one["school"]: one for one in groups}.values())[:_SHOWN_GROUPS]:
             console.print(f"          {one['sentence']}", style="dim", markup=False, soft_wrap=True)
     if result.remedies:
         console.print("[bold]What would help most")
