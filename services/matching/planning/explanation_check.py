@@ -151,7 +151,7 @@ class Recount:
         if hosting is None:
             yield f"The school of group {entry.group} could host a session for it, or it could go elsewhere."
         else:
-            yield from _differing(entry, hosting.facts())
+            yield from _differing(entry, _given(entry, hosting.facts()))
 
     def _shortage(self, entry: Unmet) -> Iterator[str]:
         """Recount a Hall certificate: all the offers that could take any of the groups, and what these hold at most."""
@@ -164,7 +164,7 @@ class Recount:
                 f"The {len(groups)} groups around group {entry.group} have {shortage.students} students, "
                 f"for whom there are {shortage.seats} seats: that is no shortage."
             )
-        yield from _differing(entry, shortage.facts())
+        yield from _differing(entry, _given(entry, shortage.facts()))
 
     def _crowded_out(self, entry: Unmet) -> Iterator[str]:
         """Tell when nobody is named, or somebody without an encounter, or when fewer would be left out than is said."""
@@ -175,7 +175,12 @@ class Recount:
                 yield f"Group {id_} has no encounter, so it does not crowd out group {entry.group}."
         if "would_leave_out" in entry.facts:
             crowding = self._crowd.around(entry.group) if "offers" in entry.facts else None
-            yield from _differing(entry, crowding_facts(crowding, entry.students, self._spare))
+            yield from _differing(entry, _given(entry, crowding_facts(crowding, entry.students, self._spare)))
+
+
+def _given(entry: Unmet, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the facts that an entry gives: what a plan's maker has not claimed need not hold."""
+    return {name: value for name, value in facts.items() if name in entry.facts}
 
 
 def _differing(entry: Unmet, facts: Mapping[str, Any]) -> Iterator[str]:
