@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.05
 LEAST_RESERVE_SECONDS = 0.3
 SHARE_SECONDS = 1.0
-WORK_SHARE = 0.6
+WORK_SHARE, STARTING_SECONDS, LEAST_WORK_SECONDS = 0.6, 1.5, 0.5
+GRACE_SECONDS = 1.0
 EXPLAINING_SHARE, MOST_EXPLAINING_SECONDS, STOPPED_SECONDS = 0.1, 8.0, 0.3
 
 
@@ -76,15 +77,21 @@ class Run:
             crew.tell(number, job)
 
     def _search_end(self) -> float:
-        """Return when workers should be done, in seconds; amounts of work leave the clock a margin, as it must not cut in."""
-        return self.budget.seconds * (WORK_SHARE if self.budget.deterministic else 1.0) - self._reserve
+        """Return when workers should be done, in seconds since the start.
+
+        Amounts of work leave the clock a wide margin (starting, a busy machine), as it must not cut in.
+        """
+        if self.budget.deterministic:
+            return max(LEAST_WORK_SECONDS, WORK_SHARE * self.budget.seconds - STARTING_SECONDS)
+        return self.budget.seconds - self._reserve
 
     def _gone(self) -> float:
         return time.monotonic() - self.budget.started
 
     def _follow(self, crew: Crew) -> None:
+        grace = GRACE_SECONDS if self.budget.deterministic else 0.0
         while self._working and not self.stop.is_set() and not self.outcome.settled:
-            left = self.budget.seconds - self._reserve - self._gone()
+            left = self.budget.seconds + grace - self._reserve - self._gone()
             if left <= 0:
                 return
             crew.measure_now_and_then()

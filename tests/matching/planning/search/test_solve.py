@@ -44,7 +44,7 @@ def assert_holds(problem_file: ProblemFile, timetable: Timetable) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(town: ProblemFile) -> None:
-    first, second = (solve(town, budget(4.0, deterministic=True, workers=1)) for _ in range(2))
+    first, second = (solve(town, budget(10.0, deterministic=True, workers=1)) for _ in range(2))
     assert timetable_to_json(first) == timetable_to_json(second)
     assert first.proof.covered > 0
     assert_holds(town, first)
@@ -72,7 +72,7 @@ def test_a_killed_worker_costs_its_own_work_only(town: ProblemFile) -> None:
             workers[0].kill()
             killed.append(workers[0].pid)
 
-    timetable = solve(town, budget(6.0), hear)
+    timetable = solve(town, budget(12.0), hear)
     assert killed
     assert timetable.stats["failures"]
     assert timetable.proof.covered > 0
