@@ -15,7 +15,7 @@ from services.matching.planning.explanation.shortage import Shortages
 from services.matching.planning.levels import covered_by_group
 from services.matching.planning.model import Problem, Session, Unmet
 from services.matching.planning.rules import Known, Plan
-from services.matching.planning.structural import structural_reasons
+from services.matching.planning.structural import StructuralReason, structural_reasons
 
 MOST_RIVALS = 12
 
@@ -37,6 +37,7 @@ class Explainer:
     def __init__(self, problem: Problem) -> None:
         self.known = Known(problem)
         self._thread: Thread | None = None
+        self._structural: dict[str, StructuralReason] | None = None
         self.prepared_seconds = 1.0
 
     @cached_property
@@ -57,15 +58,17 @@ class Explainer:
 
     def _prepare(self) -> None:
         begun = monotonic()
-        self.shortages.around(self.known.problem.groups[0].id)
+        self._structural = structural_reasons(self.known.problem, self.known.groups, known=self.known)
+        if self.known.groups:
+            self.shortages.around(next(iter(self.known.groups)))
         self.prepared_seconds = monotonic() - begun
 
     def _is_ready(self, ends: float | None) -> bool:
         """Wait for what was begun, at most until half of the time that is left is gone."""
-        if self._thread is None or ends is None:
-            return True
-        self._thread.join(max(0.0, ends - monotonic()) / 2)
-        return not self._thread.is_alive()
+        self.prepare()
+        if self._thread is not None:
+            self._thread.join(None if ends is None else max(0.0, ends - monotonic()) / 2)
+        return self._thread is None or not self._thread.is_alive()
 
     def explain(
         self, sessions: Sequence[Session], bound: int, *, seconds: float | None, optimal: bool
@@ -80,12 +83,15 @@ class Explainer:
             if covered.get(group.id, 0) < group.size
         }
         room = 0 if optimal else max(0, bound - sum(covered.values()))
+        is_ready = bool(short) and self._is_ready(ends)
+        structural = self._structural
+        if structural is None:
+            structural = structural_reasons(self.known.problem, short, known=self.known)
         found = {
-            id_: Unmet(id_, short[id_], reason.code, reason.facts)
-            for id_, reason in structural_reasons(self.known.problem, short, known=self.known).items()
+            id_: Unmet(id_, short[id_], reason.code, reason.facts) for id_, reason in structural.items() if id_ in short
         }
         left = {id_: students for id_, students in short.items() if id_ not in found}
-        if left and self._is_ready(ends):
+        if left and is_ready:
             found.update(self._by_plan(plan, left, bound, room, ends))
         elif left:
             found.update(_by_bound(plan, left, bound, room))
@@ -96,8 +102,9 @@ class Explainer:
     ) -> dict[str, Unmet]:
         """Give the reasons that lie in what others need or hold; `room` students at most are `not-proven`."""
         found: dict[str, Unmet] = {}
+        half = None if ends is None else (monotonic() + ends) / 2
         for id_, students in short.items():
-            if ends is not None and monotonic() > ends:
+            if half is not None and monotonic() > half:
                 break
             reason = self._hosting(plan, id_, students) or self._shortage(id_, students)
             if reason is not None:
