@@ -104,7 +104,8 @@ def neighbourhoods(desk: Desk) -> None:
 
 def exact(desk: Desk) -> None:
     """Solve the whole model of a small hub, level by level; say what that proves."""
-    from services.matching.planning.search.exact import MOST_CHOICES, choices_of, prove
+    from services.matching.planning.search.exact import MOST_CHOICES, choices_of
+    from services.matching.planning.search.proving import prove
 
     desk.take_shared()
     if choices_of(desk.searcher.board) <= MOST_CHOICES:

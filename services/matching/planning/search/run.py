@@ -164,7 +164,11 @@ class Run:
             return ()
         from services.matching.planning.remedies import find_remedies
 
-        return find_remedies(self.problem_file, sessions, seconds=seconds)
+        try:
+            return find_remedies(self.problem_file, sessions, seconds=seconds)
+        except Exception as error:  # what would help is an extra: it never costs the plan
+            self.outcome.failures.append({"phase": "remedies", "reason": f"{type(error).__name__}: {error}"})
+            return ()
 
     def _seconds_to_explain(self) -> float | None:
         """Give what may be spent on reasons: some seconds of what is left; little when asked to stop; no clock where it is deterministic."""

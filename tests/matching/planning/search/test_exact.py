@@ -10,10 +10,10 @@ import pytest
 from services.matching.planning.checker import check_sessions
 from services.matching.planning.levels import reckon_levels
 from services.matching.planning.model import Problem, Session
-from services.matching.planning.search.exact import prove
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
 from services.matching.planning.search.plan import sessions_of_rows
+from services.matching.planning.search.proving import prove
 from services.matching.planning.search.searcher import Searcher
 from tests.matching.planning.search.every_plan import TooMany, best_levels, every_plan, tiny_problem_with_levels
 
