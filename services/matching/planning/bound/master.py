@@ -24,6 +24,15 @@ class Master:
         self._primal: Floats = np.zeros(0)
         self._dual: Floats = np.zeros(len(columns.limits))
 
+    @property
+    def value(self) -> float:
+        """The students of the last solution: what no prices prove less than, up to the tolerance, once it is solved."""
+        return float(self._columns.students[: len(self._primal)] @ self._primal)
+
+    def start_from(self, prices: Floats) -> None:
+        """Begin at these prices of the first rows, the others at 0."""
+        self._dual[: len(prices)] = -prices
+
     def solve(self, *, iterations: int, seconds: float | None) -> tuple[Floats, int, bool]:
         """Go on for so many iterations, or seconds: the rows' prices, the iterations made, and whether it is solved."""
         columns = self._columns
