@@ -15,6 +15,9 @@ from services.matching.planning.search.moves import hold_somewhere, push_in, rel
 from services.matching.planning.search.plan import clear
 from services.matching.planning.search.state import State, close_session, draw, join, open_session, take_back, whole
 
+FULLNESS, SCARCITY, SLACK = 0.3, 2.0, 0.02
+"""How the first plan ranks sessions; measured on Kent, towns and planted problems."""
+
 
 class Kept(NamedTuple):
     """A plan put aside: what `load` needs to bring it back."""
@@ -106,30 +109,43 @@ def _free_slot(board: Board, state: State, offer: int) -> int:
 
 
 @compiled
+def _promise(board: Board, offer: int, value: float) -> Any:
+    """Rank a session worth so much: full ones first, of offers that have few vertices for each of their sessions."""
+    sessions = board.o_slot[offer + 1] - board.o_slot[offer]
+    choices = board.ov_first[offer + 1] - board.ov_first[offer]
+    return value / board.o_seats[offer] * value**FULLNESS / (choices / sessions) ** SCARCITY
+
+
+@compiled
 def best_fit(board: Board, state: State, weights: Floats) -> None:
-    """Hold, again and again, the session that seats the most students who still need one (a lazy queue of all vertices)."""
+    """Hold, again and again, the session that ranks first by what it seats (a lazy queue of all vertices).
+
+    What a vertex can seat only falls while others are held, so a vertex whose turn comes is filled, and goes back into
+    the queue where that is worth less than was thought and another one may be worth more.
+    """
     queue: Any = [(0.0, whole(-1))]
     for vertex in range(board.v_offer.shape[0]):
+        offer = board.v_offer[vertex]
         value = potential(board, state, vertex, weights)
         if value > 0:
-            queue.append((-value, whole(vertex)))
+            queue.append((-_promise(board, offer, value), whole(vertex)))
     heapq.heapify(queue)
-    while len(queue) > 0:
-        value, vertex = heapq.heappop(queue)
+    while len(queue) > 1:
+        thought, vertex = heapq.heappop(queue)
         if vertex < 0:
             continue
-        present = potential(board, state, vertex, weights)
-        if present <= 0:
-            continue
-        if -present > value + 1e-9:
-            heapq.heappush(queue, (-present, vertex))
-            continue
-        slot = _free_slot(board, state, board.v_offer[vertex])
+        offer = board.v_offer[vertex]
+        slot = _free_slot(board, state, offer)
         state.written[0] = 0
         if slot < 0 or not hold_somewhere(board, state, slot, vertex):
             continue
+        before = worth(state, weights)
         if fill(board, state, slot, weights) == 0:
             close_session(board, state, slot)
             continue
-        heapq.heappush(queue, (-potential(board, state, vertex, weights), vertex))
+        value = worth(state, weights) - before
+        ranked = -_promise(board, offer, max(value, 1e-9))
+        if ranked > thought * (1.0 - SLACK) and ranked > queue[0][0]:
+            take_back(board, state)
+        heapq.heappush(queue, (ranked, vertex))
     state.written[0] = 0

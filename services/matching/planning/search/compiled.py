@@ -13,3 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """Compile a loop over arrays to machine code, kept on disk beside the module; it runs without the interpreter's lock."""
     return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False)(function))
+
+
+def inlined(function: F) -> F:
+    """Compile a small loop into each of its callers: a call would hand over some hundred arrays."""
+    return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False, forceinline=True)(function))

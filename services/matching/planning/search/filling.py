@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.planning.search.board import NO_LIMIT, Board
-from services.matching.planning.search.compiled import compiled
+from services.matching.planning.search.compiled import compiled, inlined
 from services.matching.planning.search.state import (
     CHANGES,
     COVERED,
@@ -29,10 +29,11 @@ from services.matching.planning.search.state import (
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-KNAPSACK_CELLS = 24_000
+KNAPSACK_CELLS = 5_000
+"""Groups times seats that an exact filling may take; of more groups, as many as fit into it are drawn."""
 
 
-@compiled
+@inlined
 def worth(state: State, weights: Floats) -> Any:
     """Reckon the plan's worth at these weights (those of levels to be kept small are negative)."""
     total = 0.0
@@ -41,7 +42,7 @@ def worth(state: State, weights: Floats) -> Any:
     return total
 
 
-@compiled
+@inlined
 def gain(board: Board, state: State, slot: int, group: int, students: int, weights: Floats) -> Any:
     """Reckon what so many students of a group would add if they joined a session, but for its own cost."""
     offer, school = board.slot_offer[slot], board.g_school[group]
@@ -147,10 +148,14 @@ def _candidates(
     chosen = np.zeros(board.s_hosting.shape[0] if limited else 1, np.int8)
     if limited:
         _choose_schools(board, state, slot, chosen)
+    free = board.o_seats[offer] - state.x_filled[slot]
+    able, attended, needed, size, split = board.v_group, state.g_whole, board.g_needed, board.g_size, board.g_split
     count = 0
     for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
-        group = whole(board.v_group[i])
-        if state.g_whole[group] >= board.g_needed[group] or (limited and chosen[board.g_school[group]] == 0):
+        group = whole(able[i])
+        if attended[group] >= needed[group] or (size[group] > free and not split[group]):
+            continue
+        if limited and chosen[board.g_school[group]] == 0:
             continue
         amount = room(board, state, slot, group)
         if amount == 0:
@@ -169,15 +174,18 @@ def _candidates(
 def fill(board: Board, state: State, slot: int, weights: Floats) -> int:
     """Let the best set of groups join a session; return how many did. Every hard rule is asked again for each."""
     vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
+    if state.x_filled[slot] >= board.o_seats[offer]:
+        return 0
     most = board.vg_first[vertex + 1] - board.vg_first[vertex]
     groups, sizes, gains = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
     count = _candidates(board, state, slot, weights, groups, sizes, gains)
     free = board.o_seats[offer] - state.x_filled[slot]
     joined = 0
-    if count * free <= KNAPSACK_CELLS and count > 1:
-        taken = np.zeros(count, np.int8)
-        _knapsack(sizes[:count], gains[:count], free, taken)
-        for i in range(count):
+    if count > 1 and sizes[:count].sum() > free:
+        drawn = min(count, max(12, KNAPSACK_CELLS // free))
+        taken = np.zeros(drawn, np.int8)
+        _knapsack(sizes[:drawn], gains[:drawn], free, taken)
+        for i in range(drawn):
             if taken[i]:
                 joined += _join_if_able(board, state, slot, groups[i])
     for i in range(count):

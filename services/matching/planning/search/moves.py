@@ -35,10 +35,13 @@ def seat_elsewhere(board: Board, state: State, group: int, weights: Floats, avoi
     if count == 0:
         return False
     at = draw(state, count)
+    size, split = board.g_size[group], board.g_split[group] == 1
     for i in range(count):
-        slot = whole(state.vertex_head[board.g_vertex[first + (at + i) % count]])
+        place = at + i
+        slot = whole(state.vertex_head[board.g_vertex[first + (place if place < count else place - count)]])
         while slot >= 0:
-            if slot != avoid:
+            free = board.o_seats[board.slot_offer[slot]] - state.x_filled[slot]
+            if slot != avoid and (free >= size or (free > 0 and split)):
                 amount = room(board, state, slot, group)
                 if amount > 0 and gain(board, state, slot, group, amount, weights) > 0:
                     join(board, state, slot, group, amount, 0)

@@ -212,7 +212,7 @@ class Neighbourhood:
 
     def hint(self) -> Floats:
         """Write the freed sessions as a point of the program."""
-        n, m, classes = len(self.columns.where), len(self.open_items), np.flatnonzero(self.free)
+        n, classes = len(self.columns.where), np.flatnonzero(self.free)
         reached, held, times = np.zeros(len(self.free)), np.zeros(len(self.item_where)), np.zeros(n)
         held[self.hinted_items] = 1.0
         for column in self.hinted_columns:

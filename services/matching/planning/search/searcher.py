@@ -23,6 +23,7 @@ from services.matching.planning.search.plan import (
 )
 from services.matching.planning.search.ranking import (
     CHANGES,
+    FLOOR,
     LEVEL_NAMES,
     ORDER,
     REPAIR_ORDER,
@@ -63,7 +64,11 @@ class Searcher:
         """Keep what people were told, where it is a repair; then fit in all others, best first."""
         if self.problem.policy.repair:
             place_rows(self.board, self.state, rows_in_force(self.problem))
-        best_fit(self.board, self.state, self.coverage(strict=True))
+        weights = self.coverage(strict=False)
+        weights[FLOOR] = (
+            0.0  # what is below its floor is mended soon; to fit by floors first takes several times as long
+        )
+        best_fit(self.board, self.state, weights)
         self.offer_present("first plan")
 
     def coverage(self, *, strict: bool) -> Floats:

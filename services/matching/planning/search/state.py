@@ -24,7 +24,7 @@ from services.matching.planning.search.board import (
     WORKPLACE,
     Board,
 )
-from services.matching.planning.search.compiled import compiled
+from services.matching.planning.search.compiled import compiled, inlined
 
 Ints = NDArray[np.int64]
 FLOOR, COVERED, ENCOUNTERS, PLEDGED, PLEDGED_FIRST, PREFERENCE, COST, CHANGES = range(8)
@@ -112,13 +112,13 @@ def empty_state(board: Board, seed: int) -> State:
     )
 
 
-@compiled
+@inlined
 def whole(number: Any) -> Any:
     """Widen a number to 64 bits, so that each loop is compiled for one width only."""
     return np.int64(number)
 
 
-@compiled
+@inlined
 def draw(state: State, below: int) -> Any:
     """Draw a whole number from 0 to `below` - 1 (xorshift64*)."""
     x = state.random[0]
@@ -129,7 +129,7 @@ def draw(state: State, below: int) -> Any:
     return whole(((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)) % np.uint64(below))
 
 
-@compiled
+@inlined
 def points_of(board: Board, group: int, offer: int) -> int:
     """Reckon a student's preference points (scaled) for a session of the offer."""
     employer = board.o_employer[offer]
@@ -148,7 +148,7 @@ def points_of(board: Board, group: int, offer: int) -> int:
     return total
 
 
-@compiled
+@inlined
 def told_students(board: Board, group: int, offer: int, start: int, school: int) -> int:
     """Reckon how many students of the group have been told of this very session."""
     total = 0
@@ -158,7 +158,7 @@ def told_students(board: Board, group: int, offer: int, start: int, school: int)
     return total
 
 
-@compiled
+@inlined
 def place_of(board: Board, offer: int, school: int) -> Any:
     """Return the position at which a session is held, -1 for nowhere."""
     if board.o_mode[offer] == IN_SCHOOL:
@@ -184,7 +184,7 @@ def presenter_free(board: Board, state: State, offer: int, school: int, start: i
     return True
 
 
-@compiled
+@inlined
 def _hosted_at(board: Board, state: State, school: int, date: int, moment: int) -> int:
     count = 0
     other = state.host_head[school, date]
@@ -225,7 +225,7 @@ def can_hold(board: Board, state: State, offer: int, school: int, start: int) ->
     return presenter_free(board, state, offer, school, start) and host_free(board, state, offer, school, start)
 
 
-@compiled
+@inlined
 def _link(head: Any, after: Any, before: Any, row: int, column: int, slot: int) -> None:
     old = head[row, column]
     after[slot] = old
@@ -235,7 +235,7 @@ def _link(head: Any, after: Any, before: Any, row: int, column: int, slot: int) 
     head[row, column] = slot
 
 
-@compiled
+@inlined
 def _unlink(head: Any, after: Any, before: Any, row: int, column: int, slot: int) -> None:
     if before[slot] >= 0:
         after[before[slot]] = after[slot]
@@ -245,7 +245,7 @@ def _unlink(head: Any, after: Any, before: Any, row: int, column: int, slot: int
         before[after[slot]] = before[slot]
 
 
-@compiled
+@inlined
 def note(state: State, what: int, slot: int, row: int, amount: int, pinned: int) -> None:
     """Write a line into the journal."""
     n = state.written[0]
@@ -299,7 +299,7 @@ def close_session(board: Board, state: State, slot: int) -> None:
     note(state, CLOSED, slot, vertex, start, 0)
 
 
-@compiled
+@inlined
 def room(board: Board, state: State, slot: int, group: int) -> Any:
     """Return how many students of a group (that is able at the session's vertex) may join it; 0 where a rule forbids it."""
     offer = board.slot_offer[slot]
@@ -323,7 +323,7 @@ def room(board: Board, state: State, slot: int, group: int) -> Any:
     return amount
 
 
-@compiled
+@inlined
 def schools_attending(board: Board, state: State, slot: int, school: int) -> tuple[int, bool]:
     """Count the different schools at a session, and tell whether one of them is `school`."""
     first = board.slot_first[slot]
@@ -342,7 +342,7 @@ def schools_attending(board: Board, state: State, slot: int, school: int) -> tup
     return count, seen
 
 
-@compiled
+@inlined
 def _school_fits(board: Board, state: State, slot: int, school: int) -> bool:
     if state.x_school[slot] >= 0:
         return True
@@ -350,7 +350,7 @@ def _school_fits(board: Board, state: State, slot: int, school: int) -> bool:
     return seen or count < board.o_schools[board.slot_offer[slot]]
 
 
-@compiled
+@inlined
 def _count_students(board: Board, state: State, slot: int, group: int, students: int, sign: int) -> None:
     """Add (sign 1, after the session has gained them) or take away (sign -1) an attendance in the levels."""
     offer, school = board.slot_offer[slot], board.g_school[group]
@@ -379,7 +379,7 @@ def _count_students(board: Board, state: State, slot: int, group: int, students:
         state.value[CHANGES] -= sign * told
 
 
-@compiled
+@inlined
 def _count_journey(board: Board, state: State, slot: int, group: int, sign: int) -> None:
     """Each school of a visit travels there and back."""
     offer = board.slot_offer[slot]
