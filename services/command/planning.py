@@ -19,6 +19,7 @@ import typer
 
 from services.command.explaining import explanation_of_group, explanation_of_plan
 from services.command.progress import interrupts, reporter
+from services.command.what_if import RefusedChange, changed, effect, read_patch
 from services.matching.planning.checker import Report, check_sessions
 from services.matching.planning.checker import check as check_timetable
 from services.matching.planning.faults import InvalidFile
@@ -81,6 +82,19 @@ def solve(
     progress_json: Annotated[
         bool, typer.Option("--progress-json", help="Print progress as one JSON object a line.")
     ] = False,
+    what_if: Annotated[
+        Path | None,
+        typer.Option(
+            "--what-if",
+            metavar="PATCH",
+            help="Tell what a JSON Patch (RFC 6902) of the problem would do to the plan in force; "
+            "the changed problem is written beside the timetable, as OUTPUT.problem.json.",
+        ),
+    ] = None,
+    in_force: Annotated[
+        Path | None,
+        typer.Option("--in-force", metavar="TIMETABLE", help="With --what-if: the timetable in force."),
+    ] = None,
 ) -> None:
     """Plan a hub's academic year."""
     from services.matching.planning.solve import Budget, Progress
@@ -88,8 +102,10 @@ def solve(
 
     stop = threading.Event()
     with interrupts(stop):
-        problem_file = _problem(problem)
+        given = problem_file = _problem(problem)
         _check_writable(output)
+        if what_if is not None:
+            problem_file = _changed(problem, given, what_if, in_force, output)
         budget = Budget(seconds, workers or os.cpu_count() or 1, seed, deterministic, _process_start())
         with reporter(problem_file, quiet=quiet, as_json=progress_json) as on_progress:
             timetable = plan(problem_file, budget, on_progress, stop)
@@ -102,6 +118,8 @@ def solve(
             f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
             f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"
         )
+        if what_if is not None:
+            typer.echo(effect(given.problem, problem_file, timetable))
 
 
 def check(
@@ -138,6 +156,19 @@ def explain(
         typer.echo(explanation_of_plan(problem_file.problem, planned))
     else:
         typer.echo(explanation_of_group(problem_file.problem, planned, group))
+
+
+def _changed(path: Path, given: ProblemFile, patch: Path, in_force: Path | None, output: Path) -> ProblemFile:
+    """Give the changed problem, and write it, so that the timetable can be checked against it."""
+    told = None if in_force is None else _timetable(in_force, given)
+    try:
+        problem_file = changed(given, read_patch(patch), told)
+    except RefusedChange as refused:
+        _stop(str(refused))
+    except InvalidFile as invalid:
+        _refuse(path, "problem once changed", invalid, as_json=False)
+    write_json(output.with_name(f"{output.name}.problem.json"), problem_file.raw)
+    return problem_file
 
 
 def _stop(message: str) -> NoReturn:
