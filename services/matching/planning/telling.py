@@ -150,7 +150,7 @@ def _shared_shortage(known: Known, group: Group, unmet: Unmet) -> str:
 
 def _crowded_out(known: Known, _: Group, unmet: Unmet) -> str:
     facts, others = unmet.facts, unmet.facts["would_leave_out"]
-    names = _names_of(known, unmet.with_groups[:_NAMED])
+    names = names_of(known, unmet.with_groups[:_NAMED])
     if "offers" not in facts:
         return f"could be placed only at the cost of others, at least {_times(others, 'student')}: it contends with {names}"
     could = (
@@ -165,17 +165,17 @@ def _crowded_out(known: Known, _: Group, unmet: Unmet) -> str:
     return f"{could}, and {placing} would leave out at least {_times(others, 'other student')}{where}"
 
 
-def _names_of(known: Known, groups: Sequence[str]) -> str:
-    """Name groups, those of one school and year together."""
+def names_of(known: Known, groups: Sequence[str], most: int = _NAMED) -> str:
+    """Name groups, those of one school and year together, at most so many times; the rest is counted."""
     found: dict[tuple[str, int], list[str]] = {}
     for id_ in groups:
         found.setdefault((known.groups[id_].school, known.groups[id_].year), []).append(id_)
-    return _list(
-        [
-            f"Year {year} of {known.schools[school].name or school} ({_list(ids)})"
-            for (school, year), ids in found.items()
-        ]
-    )
+    names = [
+        f"Year {year} of {known.schools[school].name or school} ({_list(ids)})"
+        for (school, year), ids in list(found.items())[:most]
+    ]
+    more = sum(len(ids) for ids in list(found.values())[most:])
+    return _list([*names, *([_times(more, "more group")] if more else [])])
 
 
 def _not_proven(_: Known, __: Group, ___: Unmet) -> str:

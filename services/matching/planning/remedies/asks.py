@@ -11,7 +11,7 @@ from services.matching.planning.clock import date_of, local_time
 from services.matching.planning.explanation.holding import in_employers_way, in_hosts_way, in_presenters_way
 from services.matching.planning.model import Attendance, Minute, Offer, Problem, Remedy, Session
 from services.matching.planning.rules import Plan
-from services.matching.planning.telling import name_offer
+from services.matching.planning.telling import name_offer, names_of
 
 # Whoever is asked spends this long on it, beside the minutes of what is given.
 ARRANGING_MINUTES = 15
@@ -67,9 +67,9 @@ class Asking:
         if len(kinds) > 1 and kinds != {"session", "employer-limit"}:
             return None
         told = " and ".join(ask.text for ask in asks)
-        who = len(candidate.fresh)
+        who = names_of(self.known, [attendance.group for attendance in candidate.fresh])
         return Remedy(
-            text=f"{told[0].upper()}{told[1:]}, on {_when(candidate.session.start)} for {who} group{'s' * (who > 1)}",
+            text=f"{told[0].upper()}{told[1:]}, on {_when(candidate.session.start)} for {who}",
             kind=min(kinds) if len(kinds) == 1 else "session",
             cost_minutes=ARRANGING_MINUTES + max(ask.minutes for ask in asks),
             patch=[operation for ask in asks for operation in ask.patch],
