@@ -15,10 +15,11 @@ from services.matching.planning.rules.hosting import HOSTING
 from services.matching.planning.rules.needs import GROUP_DAY, NEEDED, WHOLE
 from services.matching.planning.rules.presenter import PRESENTER
 from services.matching.planning.rules.references import broken_references
-from services.matching.planning.rules.rule import Rule, Violation
+from services.matching.planning.rules.rule import Rule
 from services.matching.planning.rules.seats import SCHOOLS, SEATS
 from services.matching.planning.rules.session_limits import SESSIONS
 from services.matching.planning.rules.view import Known, Plan, Scope
+from services.matching.planning.rules.violation import Violation
 from services.matching.planning.rules.windows import OFFER_WINDOW, STEP, WINDOW
 
 __all__ = ["RULES", "Known", "Plan", "Rule", "Scope", "Violation", "broken_references", "check_pins", "check_rules"]

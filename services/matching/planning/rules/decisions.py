@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from services.matching.planning.clock import local_time
 from services.matching.planning.model import Attendance
-from services.matching.planning.rules.rule import Rule, Violation
+from services.matching.planning.rules.rule import Rule
 from services.matching.planning.rules.view import Plan, Scope
+from services.matching.planning.rules.violation import Violation
 
 
 def _pinned(plan: Plan, scope: Scope) -> Iterator[Violation]:  # noqa: ARG001 - a pin may miss its session, so all are looked at

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.matching.planning.geometry import within_km
-from services.matching.planning.rules.rule import Rule, Violation
+from services.matching.planning.rules.rule import Rule
 from services.matching.planning.rules.view import Plan, Scope
+from services.matching.planning.rules.violation import Violation
 
 
 def _distance(plan: Plan, scope: Scope) -> Iterator[Violation]:

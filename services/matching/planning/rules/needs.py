@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from services.matching.planning.clock import date_of
 from services.matching.planning.model import MINUTES_A_DAY
-from services.matching.planning.rules.rule import Rule, Violation
+from services.matching.planning.rules.rule import Rule
 from services.matching.planning.rules.view import Plan, Scope, Seating
+from services.matching.planning.rules.violation import Violation
 
 
 def _group_day(plan: Plan, scope: Scope) -> Iterator[Violation]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from services.matching.planning.clock import local_time
 from services.matching.planning.model import MINUTES_A_DAY, Session
-from services.matching.planning.rules.rule import Rule, Violation
+from services.matching.planning.rules.rule import Rule
 from services.matching.planning.rules.view import Plan, Scope
+from services.matching.planning.rules.violation import Violation
 
 
 def _presenter(plan: Plan, scope: Scope) -> Iterator[Violation]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.matching.planning.rules.rule import Violation
 from services.matching.planning.rules.view import Plan
+from services.matching.planning.rules.violation import Violation
 
 CODE = "reference"
 

@@ -20,7 +20,7 @@ from services.matching.planning.model import (
     School,
     Session,
 )
-from services.matching.planning.rules.rule import Violation
+from services.matching.planning.rules.violation import Violation
 
 
 class Known:
