@@ -159,9 +159,11 @@ class Run:
 
     def _remedies(self, sessions: tuple[Session, ...]) -> tuple[Remedy, ...]:
         """Find remedies in what is left of the time for explaining; none where that is too little to look at all."""
-        seconds = self._seconds_to_explain()
-        if seconds is not None and seconds < STOPPED_SECONDS + 2.0 * self._explainer.prepared_seconds:
-            return ()
+        seconds, looking = self._seconds_to_explain(), self._explainer.prepared_seconds
+        if seconds is not None:
+            seconds -= looking  # about as long as looking at the problem anew, which no clock cuts short
+            if seconds < STOPPED_SECONDS + looking / 2:
+                return ()
         from services.matching.planning.remedies import find_remedies
 
         try:
