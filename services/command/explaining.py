@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from services.matching.planning.clock import local_time
 from services.matching.planning.explanation.placed import why_placed
@@ -12,6 +13,9 @@ from services.matching.planning.levels import covered_by_group, floor_of
 from services.matching.planning.model import Problem, Remedy, Timetable, Unmet
 from services.matching.planning.rules import Known, Plan
 from services.matching.planning.telling import MODE_NAMES, REASONS, name_group, name_offer, reason_sentence
+
+if TYPE_CHECKING:
+    from services.matching.planning.remedies import AskedSet
 
 _GROUPS_A_REASON = 5
 _REMEDIES = 15
@@ -45,6 +49,17 @@ def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> st
     if helping:
         lines.append("What would help:")
         lines += [f"  {_remedy(remedy)}" for remedy in helping]
+    return "\n".join(lines)
+
+
+def asked_set_in_words(asked: AskedSet, minutes: int) -> str:
+    """Tell the best set of asks within so many minutes of people's time, in the order in which they were chosen."""
+    if not asked.remedies:
+        return f"No ask within {minutes:,} minutes of people's time was found that covers more students."
+    count = len(asked.remedies)
+    asks = "this 1 ask" if count == 1 else f"these {count:,} asks"
+    lines = [f"With {asks} ({asked.cost_minutes:,} minutes of people's time), {asked.students:,} more students:"]
+    lines += [f"  {place:2}. {_remedy(remedy)}" for place, remedy in enumerate(asked.remedies, start=1)]
     return "\n".join(lines)
 
 

@@ -13,20 +13,32 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.command.explaining import explanation_of_group, explanation_of_plan
+from services.command.explaining import asked_set_in_words, explanation_of_group, explanation_of_plan
+from services.command.planning_files import (
+    check_before_writing,
+    check_writable,
+    given_problem,
+    given_timetable,
+    refuse,
+    sound_timetable_of_problem,
+    stop,
+    timetable_of_problem,
+    write,
+)
 from services.command.progress import interrupts, reporter
-from services.command.what_if import RefusedChange, changed, effect, read_patch
-from services.matching.planning.checker import Report, check_sessions
+from services.matching.planning.checker import Report
 from services.matching.planning.checker import check as check_timetable
 from services.matching.planning.faults import InvalidFile
-from services.matching.planning.levels import reckon_levels
 from services.matching.planning.model import Timetable
-from services.matching.planning.reading import ProblemFile, read_problem, read_timetable
-from services.matching.planning.writing import json_number, timetable_to_json, write_json
+from services.matching.planning.reading import ProblemFile
+from services.matching.planning.writing import json_number, timetable_to_json
+
+if TYPE_CHECKING:
+    from services.matching.planning.solve import Budget
 
 _SOLVE_HELP = """Plan a hub's academic year: the best timetable that the time allows, with its proof and its reasons.
 
@@ -37,6 +49,18 @@ Examples:
   encounters solve problem.json -o same.json --workers 1 --deterministic
 
 Ctrl-C ends it early with the best plan so far. Exit code 0: a valid plan is written. 2: the problem is not valid.
+
+A folder of problems (.json, .json.gz): each hub gets --seconds and one worker, --workers of them side by side; one that
+crashes loses itself only, and the same command goes on where it was ended. Exit code 1: a hub is without its timetable.
+
+\b
+  encounters solve hubs -o timetables --seconds 180
+
+What if: --what-if names a JSON Patch (RFC 6902) of the problem, --from the timetable in force. The changed problem is planned
+as a repair of it, and the effect is told: who gains, who loses, whom it touches.
+
+\b
+  encounters solve problem.json --what-if patch.json --from timetable.json -o new.json --problem-out changed.json
 """
 _CHECK_HELP = """Check a timetable without any solver: every rule, every level, the proof's certificate, every reason and remedy.
 
@@ -53,12 +77,17 @@ _EXPLAIN_HELP = """Tell in plain English who is left out, why, and what would he
 Examples:
   encounters explain problem.json timetable.json
   encounters explain problem.json timetable.json --group hartsdown-9b
+  encounters explain problem.json timetable.json --asks 600
 
 Exit code 0: told. 2: a file is not valid, the timetable is of another problem, or there is no such group.
 """
 _SHOWN_FINDINGS = 50
+_ASKING_SECONDS = 60.0
 
 ProblemPath = Annotated[Path, typer.Argument(metavar="PROBLEM", help="The problem: .json or .json.gz.")]
+ProblemsPath = Annotated[
+    Path, typer.Argument(metavar="PROBLEM", help="The problem: .json or .json.gz; or a folder of problems.")
+]
 TimetablePath = Annotated[Path, typer.Argument(metavar="TIMETABLE", help="The timetable: .json or .json.gz.")]
 
 
@@ -70,56 +99,68 @@ def register(app: typer.Typer) -> None:
 
 
 def solve(
-    problem: ProblemPath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the timetable; `.gz` packs it.")],
+    problem: ProblemsPath,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Where to write the timetable (`.gz` packs it); a folder for a folder."),
+    ],
     seconds: Annotated[float, typer.Option(min=0, help="The whole budget, from process start to exit.")] = 60.0,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that search; default: one a core.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed searches in another order.")] = 1,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="With --workers 1: the same bytes each time, whatever the machine.")
     ] = False,
+    what_if: Annotated[
+        Path | None, typer.Option(help="A JSON Patch of the problem: plan the problem so changed.")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help="With --what-if: the timetable in force; default: what the problem has in force."),
+    ] = None,
+    problem_out: Annotated[
+        Path | None, typer.Option(help="With --what-if: where to write the changed problem, for `check`.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but faults.")] = False,
     progress_json: Annotated[
         bool, typer.Option("--progress-json", help="Print progress as one JSON object a line.")
     ] = False,
-    what_if: Annotated[
-        Path | None,
-        typer.Option(
-            "--what-if",
-            metavar="PATCH",
-            help="Tell what a JSON Patch (RFC 6902) of the problem would do to the plan in force; "
-            "the changed problem is written beside the timetable, as OUTPUT.problem.json.",
-        ),
-    ] = None,
-    in_force: Annotated[
-        Path | None,
-        typer.Option("--in-force", metavar="TIMETABLE", help="With --what-if: the timetable in force."),
-    ] = None,
 ) -> None:
-    """Plan a hub's academic year."""
-    from services.matching.planning.solve import Budget, Progress
-    from services.matching.planning.solve import solve as plan
+    """Plan a hub's academic year, or that of each hub in a folder."""
+    from services.matching.planning.solve import Budget
 
-    stop = threading.Event()
-    with interrupts(stop):
-        given = problem_file = _problem(problem)
-        _check_writable(output)
-        if what_if is not None:
-            problem_file = _changed(problem, given, what_if, in_force, output)
-        budget = Budget(seconds, workers or os.cpu_count() or 1, seed, deterministic, _process_start())
-        with reporter(problem_file, quiet=quiet, as_json=progress_json) as on_progress:
-            timetable = plan(problem_file, budget, on_progress, stop)
-            proof = timetable.proof
-            on_progress(Progress("done", proof.covered, proof.bound, time.monotonic() - budget.started))
-        _check_before_writing(problem_file, timetable)
-        _write(output, timetable)
-    if not quiet and not progress_json:
-        typer.echo(
-            f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
-            f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"
-        )
-        if what_if is not None:
-            typer.echo(effect(given.problem, problem_file, timetable))
+    if what_if is None and (from_ or problem_out):
+        stop("--from and --problem-out belong to --what-if: name the patch, or leave them out.")
+    side_by_side = workers or os.cpu_count() or 1
+    asked_to_end = threading.Event()
+    with interrupts(asked_to_end):
+        if problem.is_dir():
+            from services.command.solving_folder import FolderRun, solve_folder
+
+            if what_if:
+                stop(f"{problem}: --what-if is asked of one problem, and this is a folder. Name one of its files.")
+            run = FolderRun(problem, output, seconds, side_by_side, seed, deterministic)
+            raise typer.Exit(solve_folder(run, asked_to_end, quiet=quiet, as_json=progress_json))
+        given = problem_file = given_problem(problem)
+        check_writable(output)
+        if what_if:
+            problem_file = _patched(given, what_if, from_)
+            if problem_out:
+                check_writable(problem_out)
+                write(problem_out, problem_file.raw)
+        budget = Budget(seconds, side_by_side, seed, deterministic, _process_start())
+        timetable = _planned(problem_file, budget, asked_to_end, quiet=quiet, as_json=progress_json)
+        write(output, timetable_to_json(timetable))
+    if quiet or progress_json:
+        return
+    if what_if:
+        from services.command.what_if import effect
+
+        typer.echo("\n".join(effect(given.problem, problem_file.problem, timetable)))
+    proof = timetable.proof
+    typer.echo(
+        f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
+        f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"
+    )
 
 
 def check(
@@ -128,8 +169,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
     """Check a timetable."""
-    problem_file = _problem(problem, as_json=as_json)
-    planned = _timetable(timetable, problem_file, as_json=as_json)
+    problem_file = given_problem(problem, as_json=as_json)
+    planned = given_timetable(timetable, problem_file, as_json=as_json)
     report = check_timetable(problem_file, planned)
     if as_json:
         typer.echo(json.dumps(_report_as_json(report, planned), ensure_ascii=False))
@@ -142,88 +183,69 @@ def explain(
     problem: ProblemPath,
     timetable: TimetablePath,
     group: Annotated[str | None, typer.Option("--group", help="Tell of this group only (its id).")] = None,
+    asks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="MINUTES",
+            help="Find the best set of asks within so many minutes of people's time (about a minute).",
+        ),
+    ] = None,
 ) -> None:
     """Tell who is left out, why, and what would help."""
-    problem_file = _problem(problem)
-    planned = _timetable(timetable, problem_file)
-    if planned.problem_sha256 != problem_file.sha256:
-        _stop(
-            f"{timetable}: /problem_sha256: the timetable is of another problem. Give the problem that it was made for."
-        )
-    if group is not None and group not in {each.id for each in problem_file.problem.groups}:
-        _stop(f"{problem}: there is no group {group!r}. Give the id of one of its groups.")
-    if group is None:
-        typer.echo(explanation_of_plan(problem_file.problem, planned))
+    problem_file = given_problem(problem)
+    if asks is None:
+        planned = timetable_of_problem(timetable, problem_file)
     else:
+        planned = sound_timetable_of_problem(timetable, problem_file)
+    if group is not None and asks is not None:
+        stop("--asks is about everybody and --group about one group: leave one of them out.")
+    if group is not None and group not in {each.id for each in problem_file.problem.groups}:
+        stop(f"{problem}: there is no group {group!r}. Give the id of one of its groups.")
+    if group is not None:
         typer.echo(explanation_of_group(problem_file.problem, planned, group))
+        return
+    typer.echo(explanation_of_plan(problem_file.problem, planned))
+    if asks is not None:
+        from services.matching.planning.remedies import best_set
+
+        asked = best_set(problem_file, planned.sessions, minutes=asks, seconds=_ASKING_SECONDS)
+        typer.echo("\n" + asked_set_in_words(asked, asks))
+    elif planned.unmet:
+        typer.echo("\n`--asks MINUTES` finds the asks that together help most within so many minutes of people's time.")
 
 
-def _changed(path: Path, given: ProblemFile, patch: Path, in_force: Path | None, output: Path) -> ProblemFile:
-    """Give the changed problem, and write it, so that the timetable can be checked against it."""
-    told = None if in_force is None else _timetable(in_force, given)
+def _patched(given: ProblemFile, patch: Path, in_force: Path | None) -> ProblemFile:
+    """Give the changed problem as a repair of the timetable in force, or of what the problem itself has in force."""
+    from services.command.what_if import DoesNotApply, patched_problem, read_patch
+
+    if in_force:
+        sessions = sound_timetable_of_problem(in_force, given).sessions
+    elif given.problem.in_force is not None:
+        sessions = given.problem.in_force
+    else:
+        stop("No plan is in force in the problem: name the timetable that is, with --from.")
     try:
-        problem_file = changed(given, read_patch(patch), told)
-    except RefusedChange as refused:
-        _stop(str(refused))
+        return patched_problem(given, read_patch(patch), sessions)
+    except DoesNotApply as refused:
+        refuse(f"{patch} does not apply to the problem", patch, [refused.fault])
     except InvalidFile as invalid:
-        _refuse(path, "problem once changed", invalid, as_json=False)
-    write_json(output.with_name(f"{output.name}.problem.json"), problem_file.raw)
-    return problem_file
+        refuse(f"{patch} leaves no valid problem", patch, invalid.faults)
 
 
-def _stop(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(2)
+def _planned(
+    problem_file: ProblemFile, budget: Budget, asked_to_end: threading.Event, *, quiet: bool, as_json: bool
+) -> Timetable:
+    """Plan within the budget, tell how it gets on, and check what came out."""
+    from services.matching.planning.solve import Progress
+    from services.matching.planning.solve import solve as plan
 
-
-def _problem(path: Path, *, as_json: bool = False) -> ProblemFile:
-    try:
-        return read_problem(path)
-    except InvalidFile as invalid:
-        _refuse(path, "problem", invalid, as_json=as_json)
-
-
-def _timetable(path: Path, problem_file: ProblemFile, *, as_json: bool = False) -> Timetable:
-    try:
-        return read_timetable(path, time_zone=problem_file.problem.hub.time_zone)
-    except InvalidFile as invalid:
-        _refuse(path, "timetable", invalid, as_json=as_json)
-
-
-def _refuse(path: Path, kind: str, invalid: InvalidFile, *, as_json: bool) -> NoReturn:
-    if as_json:
-        faults = [asdict(fault) for fault in invalid.faults]
-        typer.echo(json.dumps({"holds": False, "file": str(path), "faults": faults}, ensure_ascii=False))
-    count = len(invalid.faults)
-    faults_in_words = "\n".join(f"  {fault}" for fault in invalid.faults)
-    _stop(f"{path} is not a valid {kind} ({count} fault{'s' if count != 1 else ''}):\n{faults_in_words}")
-
-
-def _check_writable(output: Path) -> None:
-    """Refuse before planning what could not be written after it."""
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        _stop(f"{output}: nothing can be written there. Name a file in a folder that exists.")
-
-
-def _check_before_writing(problem_file: ProblemFile, timetable: Timetable) -> None:
-    """Check rules and levels of what is about to be written; a fault here is the program's own."""
-    broken = [f"{each.code}: {each.message}" for each in check_sessions(problem_file.problem, timetable.sessions)]
-    reckoned = reckon_levels(problem_file.problem, timetable.sessions)
-    if [(level.name, level.value) for level in timetable.levels] != [(level.name, level.value) for level in reckoned]:
-        broken.append("levels: they are not those of the plan")
-    if broken:
-        typer.echo("The plan breaks its own rules, so it is not written. Please report this.", err=True)
-        typer.echo("\n".join(broken[:_SHOWN_FINDINGS]), err=True)
-        raise typer.Exit(1)
-
-
-def _write(output: Path, timetable: Timetable) -> None:
-    try:
-        write_json(output, timetable_to_json(timetable))
-    except OSError as error:
-        _stop(
-            f"{output}: it cannot be written ({error.strerror or error}). Name a file in a folder that you may write to."
-        )
+    with reporter(problem_file, quiet=quiet, as_json=as_json) as on_progress:
+        timetable = plan(problem_file, budget, on_progress, asked_to_end)
+        proof = timetable.proof
+        on_progress(Progress("done", proof.covered, proof.bound, time.monotonic() - budget.started))
+    check_before_writing(problem_file, timetable)
+    return timetable
 
 
 def _process_start() -> float:

@@ -1,8 +1,8 @@
-"""`encounters solve --what-if PATCH.json`: what a change of the problem would do to the plan in force."""
+"""What if: a problem changed by a JSON Patch (RFC 6902), and in plain words what that does to the plan in force."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,72 +10,115 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
+from services.matching.planning.faults import Fault, kind_of, pointer_to, shown
 from services.matching.planning.levels import covered_by_group
 from services.matching.planning.model import Problem, Session, Timetable
 from services.matching.planning.reading import ProblemFile, problem_file_from_json
 from services.matching.planning.rules import Known, Plan
+from services.matching.planning.strict_json import load_json
+from services.matching.planning.telling import name_group
 from services.matching.planning.writing import session_to_json
 
-_NAMED = 8
+_NAMED = 10
+_FAILS = (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, ValueError)
 
 
-class RefusedChange(Exception):
-    """The change cannot be tried; it tells why and what to do."""
+class DoesNotApply(Exception):
+    """An operation of a patch does not apply; the fault's pointer is its place in the patch."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(str(fault))
 
 
 def read_patch(path: Path) -> list[dict[str, Any]]:
-    """Read a JSON Patch (RFC 6902): a list of operations. Raises `RefusedChange`."""
-    try:
-        patch = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RefusedChange(f"{path}: it cannot be read as JSON ({error}). Give a JSON Patch (RFC 6902).") from error
-    if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
-        raise RefusedChange(
-            f'{path}: a JSON Patch (RFC 6902) is a list of operations such as {{"op": "replace", ...}}.'
-        )
+    """Read a JSON Patch; raises `DoesNotApply` with a pointer into it, and `InvalidFile` where it is no JSON."""
+    patch = load_json(path)
+    if not isinstance(patch, list):
+        what = f"a JSON Patch is a list of operations, and this is {kind_of(patch)}"
+        raise DoesNotApply(Fault("", what, "Write `[{...}, ...]`"))
+    for place, operation in enumerate(patch):
+        if not isinstance(operation, dict):
+            what = f"an operation is an object, and this is {kind_of(operation)}"
+            raise DoesNotApply(Fault(pointer_to(place), what, "Write `op`, `path` and what they need"))
     return patch
 
 
-def changed(problem_file: ProblemFile, patch: list[dict[str, Any]], in_force: Timetable | None) -> ProblemFile:
-    """Give the changed problem, as a repair of the plan in force: that timetable, or what the problem itself has.
+def patched_problem(problem_file: ProblemFile, patch: list[dict[str, Any]], in_force: Sequence[Session]) -> ProblemFile:
+    """Give the patched problem as a repair: these sessions are in force, `policy.repair` is true.
 
-    Raises `RefusedChange` where the patch does not apply or nothing is in force, and `InvalidFile` where the changed
-    problem is not valid.
+    The given problem stays as it is. Raises `DoesNotApply`, and `InvalidFile` with the faults of the patched problem.
     """
-    tree = deepcopy(problem_file.raw)
-    if in_force is not None:
-        tree["in_force"] = {"sessions": [session_to_json(session) for session in in_force.sessions]}
-    if tree.get("in_force") is None:
-        raise RefusedChange("No plan is in force in the problem. Name the timetable that is, with --in-force.")
-    try:
-        tree = jsonpatch.JsonPatch(patch).apply(tree, in_place=True)
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, ValueError) as error:
-        raise RefusedChange(f"The patch does not apply: {error}.") from error
-    tree["policy"] = {**(tree.get("policy") or {}), "repair": True}
+    tree: Any = deepcopy(problem_file.raw)
+    for place, operation in enumerate(patch):
+        try:
+            tree = jsonpatch.JsonPatch([operation]).apply(tree, in_place=True)
+        except _FAILS as error:
+            what = f"the operation {shown(operation.get('op'))} at {shown(operation.get('path'))} does not apply"
+            remedy = "Operations are as in RFC 6902, each on what those before it left; see what the problem has there"
+            raise DoesNotApply(Fault(pointer_to(place), f"{what} ({_in_one_line(error)})", remedy)) from error
+    if isinstance(tree, dict) and isinstance(tree.setdefault("policy", {}), dict):
+        tree["policy"]["repair"] = True
+        tree["in_force"] = {"sessions": [session_to_json(session) for session in in_force]}
     return problem_file_from_json(tree)
 
 
-def effect(before: Problem, after: ProblemFile, timetable: Timetable) -> str:
-    """Say what the change does: students covered before and after, who is moved, whom it touches."""
-    told: tuple[Session, ...] = after.problem.in_force or ()
-    was, now = _covered(before, told), timetable.proof.covered
-    changes = next((int(level.value) for level in timetable.levels if level.name == "changes"), 0)
-    lines = [
-        f"What if: {now:,} students covered instead of {was:,} ({now - was:+,}); "
-        f"{changes:,} students who have been told would be moved."
-    ]
-    touched = timetable.stats.get("touched", {})
-    for kind, records in (("Employers", after.problem.employers), ("Schools", after.problem.schools)):
-        sides = touched.get(kind.lower(), {})
-        names = {record.id: record.name or record.id for record in records}
-        parts = [
-            f"{names.get(id_, id_)} (-{counts.get('gone', 0)} +{counts.get('new', 0)})" for id_, counts in sides.items()
-        ]
-        if parts:
-            more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
-            lines.append(f"{kind} touched, with students gone and new: {', '.join(parts[:_NAMED])}{more}.")
-    return "\n".join(lines)
+def effect(before: Problem, after: Problem, repaired: Timetable) -> Iterator[str]:
+    """Tell line by line what the patch does: students covered before and after, who gains, who loses, whom it touches.
+
+    Before is what `after.in_force` covers of the problem as it was.
+    """
+    old, new = Known(before), Known(after)
+    was, is_ = covered_by_group(Plan(old, after.in_force or ())), covered_by_group(Plan(new, repaired.sessions))
+    total, now = sum(was.values()), sum(is_.values())
+    yield f"Students covered: {total:,} before, {now:,} after ({_difference(now - total)})."
+    gains = {id_: is_[id_] - was.get(id_, 0) for id_ in is_ if is_[id_] > was.get(id_, 0)}
+    losses = {id_: was[id_] - is_.get(id_, 0) for id_ in was if was[id_] > is_.get(id_, 0)}
+    yield _groups("Gain", gains, lambda id_: name_group(new, id_))
+    yield _groups("Lose", losses, lambda id_: name_group(new if id_ in new.groups else old, id_))
+    yield from _touched(new, repaired.stats.get("touched", {}))
+    yield f"No plan of the changed problem can cover more than {repaired.proof.bound:,}."
+    yield f"Answered in {repaired.stats['seconds']:,.1f} s."
 
 
-def _covered(problem: Problem, sessions: tuple[Session, ...]) -> int:
-    return sum(covered_by_group(Plan(Known(problem), sessions)).values())
+def _touched(known: Known, touched: Mapping[str, Any]) -> Iterator[str]:
+    employers, schools = touched.get("employers", {}), touched.get("schools", {})
+    if not employers and not schools:
+        yield "Touched: nobody. All that people have been told stands."
+        return
+    yield f"Touched: {_times(len(employers), 'employer')} and {_times(len(schools), 'school')}; all others keep what they were told."
+    for parties, named in ((employers, known.employers), (schools, known.schools)):
+        ranked = sorted(parties, key=lambda id_: (-parties[id_]["gone"] - parties[id_]["new"], id_))
+        for id_ in ranked[:_NAMED]:
+            changes = [
+                f"{_times(parties[id_][change], 'student')} {what}"
+                for change, what in (("gone", "told before, not any more"), ("new", "new"))
+                if parties[id_][change]
+            ]
+            yield f"  {named[id_].name or id_}: {', '.join(changes)}"
+        if len(ranked) > _NAMED:
+            yield f"  ... and {len(ranked) - _NAMED:,} more"
+
+
+def _groups(verb: str, students: Mapping[str, int], name: Callable[[str], str]) -> str:
+    if not students:
+        return f"{verb}: no group."
+    ranked = sorted(students, key=lambda id_: (-students[id_], id_))
+    names = ", ".join(f"{name(id_)} {students[id_]:,}" for id_ in ranked[:_NAMED])
+    more = f" and {len(ranked) - _NAMED:,} more" if len(ranked) > _NAMED else ""
+    return f"{verb}: {_times(len(ranked), 'group')} of {sum(students.values()):,} students: {names}{more}."
+
+
+def _difference(students: int) -> str:
+    if not students:
+        return "as many"
+    return f"{abs(students):,} {'more' if students > 0 else 'fewer'}"
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error.args[0] if error.args else error).split())
+    return text if len(text) <= 120 else text[:117] + "..."
