@@ -61,6 +61,7 @@ class Board(NamedTuple):
     g_stem: Ints
     g_class: Ints  # groups of one class are interchangeable for all hard rules and for coverage
     g_first: Ints  # offsets of each group's room for attendances
+    g_scarce: Any  # float64: how much a search prefers the group where it has the choice; prices of a bound say so
     told_first: Ints  # offsets into the four columns of what people have been told, by group
     told_offer: Ints
     told_start: Ints
@@ -308,6 +309,7 @@ def _groups(problem: Problem, numbers: Numbers) -> dict[str, Any]:
         "g_met": _ints(_bits(g.sectors_met) for g in groups),
         "g_stem": _ints(g.stem_needed for g in groups),
         "g_class": _classes(problem),
+        "g_scarce": np.ones(len(groups)),
         "g_first": _offsets(max(g.needed, g.size // least if g.may_split else 0) for g in groups),
     }
 

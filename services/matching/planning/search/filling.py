@@ -80,9 +80,9 @@ def potential(board: Board, state: State, vertex: int, weights: Floats) -> float
         else:
             school = board.g_school[group]
             short = max(0, board.s_floor[school] - state.s_covered[school])
-            total += weights[COVERED] * open_students - weights[FLOOR] * board.s_weight[school] * min(
-                short, open_students
-            )
+            total += weights[COVERED] * open_students * board.g_scarce[group] - weights[FLOOR] * board.s_weight[
+                school
+            ] * min(short, open_students)
     return total if students <= seats else total * seats / students
 
 
@@ -165,7 +165,7 @@ def _candidates(
             continue
         at = draw(state, count + 1)
         groups[count], sizes[count], gains[count] = groups[at], sizes[at], gains[at]
-        groups[at], sizes[at], gains[at] = group, amount, value
+        groups[at], sizes[at], gains[at] = group, amount, value * board.g_scarce[group]
         count += 1
     return count
 

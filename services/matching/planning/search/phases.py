@@ -15,6 +15,7 @@ from services.matching.planning.search.messages import Bounded, Job, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.searcher import Report, Searcher
 
+GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
 ANNEAL_SHARE = 0.35
 ANNEAL_SECONDS_A_SLOT = 0.025
 POLISH_SHARE = 0.15
@@ -80,6 +81,7 @@ def cover(desk: Desk) -> None:
     """Anneal for floors and coverage."""
     desk.take_shared()
     searcher = desk.searcher
+    searcher.guide(min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS))
     seconds = min(ANNEAL_SHARE * desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer))
     if not desk.job.problem.policy.repair:
         searcher.anneal("annealing", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)

@@ -10,6 +10,7 @@ from services.matching.planning.model import Problem
 from services.matching.planning.search.anneal import Kept, anneal, best_fit, keep, load
 from services.matching.planning.search.board import FLOOR_SCALE, POINT_SCALE, build_board
 from services.matching.planning.search.filling import Floats, fill_all, worth
+from services.matching.planning.search.guidance import scarcity
 from services.matching.planning.search.pace import MOVES_A_SECOND, Pace
 from services.matching.planning.search.plan import (
     Rows,
@@ -34,6 +35,7 @@ from services.matching.planning.search.ranking import (
 from services.matching.planning.search.state import empty_state
 
 CHUNK_SECONDS = 0.25
+LEAST_GUIDE_SECONDS = 0.1
 FIRST_CHUNK_MOVES = 500
 Report = Callable[[Rows, tuple[int, ...], str], None]
 
@@ -50,6 +52,7 @@ class Searcher:
         self.best_rows = rows_of_pins(problem)
         self.best_values: tuple[int, ...] = ()
         self._moves_a_second = MOVES_A_SECOND
+        self._guided = False
         self._base = no_rows()
         self.adopt(self.best_rows)
 
@@ -70,6 +73,16 @@ class Searcher:
         )
         best_fit(self.board, self.state, weights)
         self.offer_present("first plan")
+
+    def guide(self, seconds: float) -> None:
+        """Find out, once, which groups are hard to seat, and fit in all again (but for a repair) with those preferred."""
+        if self._guided or seconds < LEAST_GUIDE_SECONDS:
+            return
+        self._guided = True
+        self.board.g_scarce[:] = scarcity(self.problem, seconds, self.pace)
+        if not self.problem.policy.repair:
+            self.adopt(rows_of_pins(self.problem))
+            self.first_plan()
 
     def coverage(self, *, strict: bool) -> Floats:
         """Return the weights of floors and coverage."""
