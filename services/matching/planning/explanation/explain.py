@@ -15,7 +15,7 @@ from services.matching.planning.explanation.shortage import Shortages
 from services.matching.planning.levels import covered_by_group
 from services.matching.planning.model import Problem, Session, Unmet
 from services.matching.planning.rules import Known, Plan
-from services.matching.planning.structural import StructuralReason, structural_reasons
+from services.matching.planning.structural import StructuralReason, Structure, structural_reasons
 
 MOST_RIVALS = 12
 
@@ -37,6 +37,7 @@ class Explainer:
     def __init__(self, problem: Problem) -> None:
         self.known = Known(problem)
         self._thread: Thread | None = None
+        self._given_up = False
         self._structural: dict[str, StructuralReason] | None = None
         self.prepared_seconds = 1.0
 
@@ -53,22 +54,30 @@ class Explainer:
     def prepare(self) -> None:
         """Begin to work out what lies in the problem alone, beside whatever else goes on."""
         if self._thread is None:
-            self._thread = Thread(target=self._prepare, daemon=True)
+            self._thread = Thread(target=self._prepare)  # no daemon: killed in compiled code it would abort the process
             self._thread.start()
 
     def _prepare(self) -> None:
-        begun = monotonic()
-        self._structural = structural_reasons(self.known.problem, self.known.groups, known=self.known)
+        begun, structure = monotonic(), Structure(self.known)
+        structural: dict[str, StructuralReason] = {}
+        for id_, group in self.known.groups.items():
+            if self._given_up:
+                return
+            reason = structure.reason(group)
+            if reason is not None:
+                structural[id_] = reason
+        self._structural = structural
         if self.known.groups:
             self.shortages.around(next(iter(self.known.groups)))
         self.prepared_seconds = monotonic() - begun
 
     def _is_ready(self, ends: float | None) -> bool:
-        """Wait for what was begun, at most until half of the time that is left is gone."""
+        """Wait for what was begun, at most until half of the time that is left is gone; then it is given up."""
         self.prepare()
         if self._thread is not None:
             self._thread.join(None if ends is None else max(0.0, ends - monotonic()) / 2)
-        return self._thread is None or not self._thread.is_alive()
+            self._given_up = self._thread.is_alive()
+        return not self._given_up
 
     def explain(
         self, sessions: Sequence[Session], bound: int, *, seconds: float | None, optimal: bool
