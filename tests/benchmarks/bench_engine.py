@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.bench_engine             one county, one town, one planted problem: under 30 minutes
     FULL=1 python -m tests.benchmarks.bench_engine      the whole matrix; started again, it goes on where it ended
+    python -m tests.benchmarks.bench_engine --only town one part of it: county, town, planted or hubs
 
 Every planner gets the same file, the same seconds and the same cores, in a process of its own. Nothing here passes or
 fails: a figure that is not reached is printed as such. Results lie in `build/`, the best known plans and bounds in
@@ -10,6 +11,7 @@ fails: a figure that is not reached is printed as such. Results lie in `build/`,
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -30,6 +32,7 @@ GREEDY = ("first come first served", "best fit")
 WHOLE_MODELS = ("whole model, CP-SAT", "whole model, HiGHS")
 HUBS = 44
 COUNTIES_TO_EXTRAPOLATE_FROM = 5
+PARTS = ("county", "town", "planted", "hubs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,22 @@ class Figure:
 
 def main() -> None:
     """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part only; may be repeated")
+    parts = parser.parse_args().only or PARTS
     full = os.environ.get("FULL", "") not in ("", "0")
     bench = Bench(ROOT / "build" / "bench-engine", engine_version(), Book(), BestKnown(), resume=full)
     console = Console(width=150)
     counties, towns = (every_county(), every_town()) if full else ([one_county()], [one_town()])
     figures: list[Figure] = []
-    for name in counties:
+    for name in counties if "county" in parts else ():
         figures += _told(console, _county(bench, name, full=full))
-    for name in towns:
+    for name in towns if "town" in parts else ():
         figures += _told(console, _town(bench, name, full=full))
-    for name in every_planted() if full else ["planted:30:1"]:
+    for name in (every_planted() if full else ["planted:30:1"]) if "planted" in parts else ():
         figures += _told(console, _planted(bench, name))
-    figures += _told(console, _all_hubs(bench, counties))
+    if "hubs" in parts:
+        figures += _told(console, _all_hubs(bench, counties))
     _print(console, figures)
     sys.stdout.flush()
 
