@@ -251,3 +251,18 @@ def test_a_start_that_the_clocks_skip_is_refused_in_a_timetable_too(problem: Pat
     done = run("check", problem, timetable)
     assert done.returncode == 2
     assert "/sessions/0/start: 2027-03-28T01:30 does not exist in Europe/London" in done.stderr
+
+
+def test_explain_tells_the_best_set_of_asks_within_a_budget(tmp_path: Path) -> None:
+    file = make_file(groups=[make_group(on=ALL_WEEK), make_group("G2", on=ALL_WEEK)], offers=[make_offer(seats=25)])
+    write_json(tmp_path / "p.json", file.raw)
+    write_json(tmp_path / "t.json", timetable_to_json(timetable_of(file, [make_session(G1=25)])))
+    paths = (tmp_path / "p.json", tmp_path / "t.json")
+    assert "`--asks MINUTES` finds the asks" in run("explain", *paths).stdout
+    done = run("explain", *paths, "--asks", "500")
+    assert done.returncode == 0, done.stderr
+    assert "With this 1 ask (" in done.stdout
+    assert " minutes of people's time), 25 more students:\n   1. Ask " in done.stdout
+    assert "--asks MINUTES" not in done.stdout
+    assert "No ask within 1 minutes of people's time was found" in run("explain", *paths, "--asks", "1").stdout
+    assert run("explain", *paths, "--asks", "5", "--group", "G1").returncode == 2
