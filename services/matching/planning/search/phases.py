@@ -16,8 +16,11 @@ from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
-ANNEAL_SHARE = 0.35
-ANNEAL_SECONDS_A_SLOT = 0.025
+ANNEAL_SHARE = 0.6
+ANNEAL_SECONDS_A_SLOT = 0.1
+AGAIN_SECONDS_A_SLOT = 0.02
+MANY_SLOTS = 500
+"""Where so many sessions are possible, annealing wins more than neighbourhoods do and goes on between them."""
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
 PATIENCE = 25
@@ -98,9 +101,10 @@ def neighbourhoods(desk: Desk) -> None:
     while pace.spent() < until:
         rounds.run(min(SHARE_EVERY_SECONDS, until - pace.spent()))
         desk.take_shared()
-        if rounds.idle >= PATIENCE:
-            span = min(max(2.0, ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)), until - pace.spent())
-            searcher.anneal("annealing", span, searcher.coverage(strict=True), 1.2, 0.3)
+        slots, left = len(searcher.board.slot_offer), until - pace.spent()
+        if left > 0 and (rounds.idle >= PATIENCE or slots > MANY_SLOTS):
+            span = min(max(2.0, AGAIN_SECONDS_A_SLOT * slots), left)
+            searcher.anneal("annealing", span, searcher.coverage(strict=True), 0.9, 0.3)
             rounds.idle = 0
 
 
