@@ -67,12 +67,18 @@ class Explainer:
             if reason is not None:
                 structural[id_] = reason
         self._structural = structural
-        if self.known.groups:
+        if self.known.groups and not self._given_up:
             self.shortages.around(next(iter(self.known.groups)))
         self.prepared_seconds = monotonic() - begun
 
+    def give_up(self) -> None:
+        """End what was begun as soon as it can be: there is no time for it any more."""
+        self._given_up = self._thread is None or self._thread.is_alive()
+
     def _is_ready(self, ends: float | None) -> bool:
         """Wait for what was begun, at most until half of the time that is left is gone; then it is given up."""
+        if self._given_up:
+            return False
         self.prepare()
         if self._thread is not None:
             self._thread.join(None if ends is None else max(0.0, ends - monotonic()) / 2)

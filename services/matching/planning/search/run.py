@@ -150,6 +150,8 @@ class Run:
         self._explainer.prepare()
 
     def _written(self) -> Timetable:
+        if self.stop.is_set() and not self.budget.deterministic:
+            self._explainer.give_up()
         sessions = self.outcome.checked_sessions()
         levels = levels_with_bounds(self.problem, sessions, self.outcome)
         proof = proof_of(self.outcome, levels, self._to_run_again())
