@@ -89,11 +89,12 @@ class Bench:
         command += ["--workers", str(WORKERS), "--progress-json"]
         progress = output.with_suffix(".progress.jsonl")
         began = time.monotonic()
-        with progress.open("w") as lines:
-            _finish(subprocess.Popen(command, stdout=lines, stderr=subprocess.DEVNULL), began, seconds)
+        words = output.with_suffix(".stderr.txt")
+        with progress.open("w") as lines, words.open("w") as said:
+            _finish(subprocess.Popen(command, stdout=lines, stderr=said), began, seconds)
         took = time.monotonic() - began
         if not output.exists():
-            return self._judge(name, file, ENGINE, seconds, took, ())
+            raise EngineFailed(name, seconds, words.read_text())
         timetable = read_timetable(output)
         began = time.monotonic()
         report = check(file, timetable)
@@ -127,6 +128,13 @@ class Bench:
             valid=not check_sessions(file.problem, sessions),
             told=int(levels["changes"]),
         )
+
+
+class EngineFailed(RuntimeError):
+    """The engine wrote no timetable, which it always must: the benchmark ends, for its figures would mean nothing."""
+
+    def __init__(self, name: str, seconds: float, said: str) -> None:
+        super().__init__(f"no timetable of {name} after {seconds:g} s; the engine said: {said[-2000:]}")
 
 
 def _command(path: Path, planner: str, seconds: float) -> str:
