@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from sqlalchemy.engine import make_url
 
 from services.command import embedded
 from services.command.embedded import Addresses, AlreadyRunning, ChildFailed
+from services.command.embedded.kafka import new_cluster_id
 
 _HOLDER = """
 import asyncio, signal, sys
@@ -182,3 +184,9 @@ async def test_the_death_of_a_server_is_told(tmp_path: Path) -> None:
             while not deaths:
                 await asyncio.sleep(0.05)
     assert deaths[0].name == "PostgreSQL"
+
+
+def test_a_cluster_id_is_never_taken_for_an_option() -> None:
+    ids = [new_cluster_id() for _ in range(500)]
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{21}", one) for one in ids)
+    assert len(set(ids)) == len(ids)
