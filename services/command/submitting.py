@@ -32,6 +32,7 @@ from shared.settings import Settings
 from shared.topics import ANSWERS, FACTS, MAX_EVENT_BYTES
 
 _ANSWER_SECONDS = 120.0
+_REFUSED = SubmissionRefused.event_type().encode()
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock time of the hub, as in the planning files
 
 
@@ -239,13 +240,14 @@ async def _collect(consumer: AIOKafkaConsumer, waiting: set[str], on_answers: Ca
     while waiting:
         polled = await consumer.getmany(timeout_ms=500, max_records=5000)
         for record in (record for records in polled.values() for record in records):
-            event = read(record)
-            if event.correlation_id not in waiting:
+            headers = dict(record.headers)
+            submission = headers.get("ce_correlationid", b"").decode("utf-8", "replace")
+            if submission not in waiting:
                 continue
-            waiting.discard(event.correlation_id)
+            waiting.discard(submission)
             silent_since = asyncio.get_running_loop().time()
-            if isinstance(event.data, SubmissionRefused):
-                answers.refused.append(event.data)
+            if headers.get("ce_type") == _REFUSED:
+                answers.refused.append(read(record).data)
             else:
                 answers.taken += 1
         on_answers(answers.count())
