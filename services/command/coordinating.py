@@ -135,7 +135,7 @@ def _said(answer: httpx.Response) -> Any:
 
 
 class Told:
-    """Listens to what parties are told of encounters, from the moment it is opened."""
+    """Listens to what parties are told of encounters, from the moment it is opened; an event that Kafka holds twice counts once."""
 
     def __init__(self, settings: Settings) -> None:
         self._consumer = AIOKafkaConsumer(
@@ -144,6 +144,7 @@ class Told:
             auto_offset_reset="latest",
             max_partition_fetch_bytes=4 * MAX_EVENT_BYTES,
         )
+        self._seen: set[tuple[str, str]] = set()
         self.events: list[EncounterTold] = []
 
     async def __aenter__(self) -> Self:
@@ -166,9 +167,10 @@ class Told:
                 raise TimeoutError(f"{len(self.of(hub))} of {count} confirmations came within {seconds:.0f} seconds")
             polled = await self._consumer.getmany(timeout_ms=200)
             for record in (record for records in polled.values() for record in records):
-                data = read(record).data
-                if isinstance(data, EncounterTold):
-                    self.events.append(data)
+                event = read(record)
+                if isinstance(event.data, EncounterTold) and (event.source, event.id) not in self._seen:
+                    self._seen.add((event.source, event.id))
+                    self.events.append(event.data)
         return self.of(hub)
 
     def of(self, hub: str) -> list[EncounterTold]:
