@@ -27,6 +27,11 @@ class ProgressLine:
     bound: int
     seconds: float
 
+    @property
+    def tells_of_a_plan(self) -> bool:
+        """Whether it tells of a plan that was found, and not of a tighter bound."""
+        return self.phase not in ("bound", "proof")
+
 
 class PlanningFailed(Exception):
     """The engine ended without a checked timetable; `lasting` where trying again would not help."""

@@ -41,9 +41,10 @@ _AGAIN_SECONDS = 2.0
 
 @dataclass(slots=True)
 class _Watched:
-    """The newest progress of a run, until it has been told."""
+    """The newest progress of a run, until it has been told, and whether the run has found any plan."""
 
     line: ProgressLine | None = None
+    found: bool = False
 
 
 class Worker:
@@ -150,9 +151,13 @@ class Worker:
 
             def note(line: ProgressLine) -> None:
                 watched.line = line
+                watched.found |= line.tells_of_a_plan
 
             await run_engine(problem, timetable, job.seconds, self._settings.planning_workers, note)
             plan = await asyncio.to_thread(_plan_of, snapshot, built, problem, timetable)
+        proof = plan.timetable.proof
+        if not watched.found and proof.covered < proof.bound:  # in a repair it would call off all that is in force
+            raise PlanningFailed(f"no plan was found within {job.seconds:g} seconds; give the run more of them")
         async with self._database.transaction() as session:
             outcome = await propose(session, job, plan, self._settings.topic_prefix)
         self._relay.nudge()

@@ -54,7 +54,7 @@ def is_complete(events: Sequence[Event[Any]], version: int) -> bool:
 
 
 async def timetables(
-    settings: Settings, enough: Callable[[list[Event[Any]]], bool], *, seconds: float = 60
+    settings: Settings, enough: Callable[[list[Event[Any]]], bool], *, seconds: float = 150
 ) -> list[Event[Any]]:
     """Read what matching has published since the beginning, until there is enough."""
     return await events_until(settings, [PLANNING, TIMETABLES], enough, seconds=seconds)

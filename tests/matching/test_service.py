@@ -37,7 +37,8 @@ from shared.settings import Settings
 from tests.matching.ring import ask, ended, of, publish, tell_facts, timetables
 from tests.ringside import write
 
-SECONDS = 3
+SECONDS = 10
+"""Enough for a first plan on a busy machine; a run that finds none is tried again."""
 LONG = 60.0
 
 
@@ -96,6 +97,21 @@ async def test_facts_and_a_request_become_one_complete_proposal(
     assert check(then, read_timetable(files[2])).holds
 
 
+async def test_a_run_without_time_for_a_plan_fails_and_asks_for_more(
+    ring_settings: Settings, area: Area, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.matching.worker._AGAIN_SECONDS", 0.0)
+    async with running(ring_settings):
+        await tell_facts(ring_settings, area)
+        await ask(ring_settings, area, "job-1", 0.1)
+        events = await timetables(ring_settings, ended("job-1"))
+
+    (end,) = of(PlanningEnded, events)
+    assert end.outcome == "failed"
+    assert "no plan was found within 0.1 seconds; give the run more of them" in end.message
+    assert of(TimetableProposed, events) == []
+
+
 async def export(settings: Settings, *arguments: object) -> None:
     """Run `encounters export-problem` as an operator does."""
     process = await asyncio.create_subprocess_exec(
@@ -113,7 +129,7 @@ async def test_a_cancelled_run_proposes_nothing_and_leaves_no_process(ring_setti
         assert engines()
         cancel = CancelPlanning(hub=area.problem.hub.id, decided_by="a1", job="job-1")
         await write(ring_settings, [new_event("/portal", cancel)])
-        events = await timetables(ring_settings, ended("job-1"), seconds=15)
+        events = await timetables(ring_settings, ended("job-1"))
         assert not engines()
 
     assert [end.outcome for end in of(PlanningEnded, events)] == ["cancelled"]
@@ -167,7 +183,7 @@ async def test_a_killed_worker_s_run_is_finished_by_another_exactly_once(ring_se
     settings = ring_settings.model_copy(update={"planning_lease_seconds": 2.0})
     async with matching_process(settings) as first, matching_process(settings) as second:
         await tell_facts(settings, area)
-        await ask(settings, area, "job-1", 5)
+        await ask(settings, area, "job-1", SECONDS)
         await timetables(settings, lambda events: bool(of(PlanningProgressed, events)))
         planning = [copy for copy in (first, second) if engines(copy)]
         assert len(planning) == 1
@@ -205,7 +221,7 @@ async def test_a_withdrawn_offer_is_repaired_pins_stay_and_little_changes(ring_s
         await publish(ring_settings, area, before)
         gone = AvailabilityWithdrawn(version=2, availability=lost_offer, employer=before[0].employer, hub=hub)
         await write(ring_settings, [new_event("/intake", gone)])
-        events = await timetables(ring_settings, ended(times=2), seconds=90)
+        events = await timetables(ring_settings, ended(times=2))
 
     (header,) = [one for one in of(TimetableProposed, events) if one.version == 2]
     after = {one.encounter: one for one in of(SessionProposed, events) if one.version == 2}
