@@ -44,6 +44,7 @@ MOST_OFFERS = 50_000
 MOST_CALENDARS = 200_000
 MOST_WINDOWS = 750_000
 MOST_DECISIONS = 200_000
+MOST_STUDENTS_A_GROUP = 1_000_000
 _MOST_SCHOOLS_BY_DEFAULT: dict[str, int | None] = {"in_school": 1, "workplace": 2, "virtual": None}
 
 _Record = TypeVar("_Record")
@@ -234,7 +235,7 @@ class ProblemReader:
             id=fields.text("id"),
             school=fields.text("school"),
             year=fields.whole("year", 7, 13),
-            size=fields.whole("size", 1),
+            size=fields.whole("size", 1, MOST_STUDENTS_A_GROUP),
             calendars=fields.texts("calendars"),
             needed=fields.whole("needed", 1, 4, default=1),
             sectors_asked=frozenset(fields.texts("sectors_asked", (), allowed=SECTORS, null_is_absent=True)),

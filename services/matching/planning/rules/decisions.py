@@ -30,6 +30,11 @@ def _forbidden(plan: Plan, scope: Scope) -> Iterator[Violation]:
     if not bans:
         return
     for id_ in scope.sessions:
+        session = plan.by_id[id_]
+        if session.school is not None and (session.offer, "school", session.school) in bans:
+            message = f"Offer {session.offer} must not meet school {session.school}; session {id_} is there."
+            yield plan.broken(FORBIDDEN.code, message, (session,))
+            continue
         for seating in plan.seatings_of_session[id_]:
             group = seating.group
             if (seating.offer.id, "group", group.id) in bans or (seating.offer.id, "school", group.school) in bans:

@@ -109,6 +109,7 @@ def test_the_whole_tree_is_valid_as_it_stands() -> None:
         ("/groups/0/year", 14),
         ("/groups/0/size", 0),
         ("/groups/0/size", -3),
+        ("/groups/0/size", 1_000_001),
         ("/groups/0/size", None),
         ("/groups/0/calendars", "G1-0"),
         ("/groups/0/calendars/0", "nowhere"),

@@ -125,6 +125,16 @@ def test_a_forbidden_meeting_is_not_in_the_plan_in_any_mode(ban: dict[str, str],
     assert broken(problem, make_session(school=school)) == {"forbidden"}
 
 
+def test_a_session_at_a_forbidden_school_is_not_in_the_plan_whoever_attends_it() -> None:
+    problem = make_problem(
+        schools=[make_school(), make_school("S2")],
+        groups=[make_group(), make_group("G2", school="S2")],
+        forbidden=[{"offer": "O1", "school": "S2"}],
+    )
+    assert broken(problem, make_session(school="S1")) == set()
+    assert broken(problem, make_session(school="S2")) == {"schools", "forbidden"}
+
+
 def test_a_ban_of_one_group_leaves_the_others_of_its_school() -> None:
     problem = make_problem(
         schools=[make_school()],
