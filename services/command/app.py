@@ -23,6 +23,9 @@ With planning files alone, no service:   scenario, solve, check, explain
 The product on this machine:             demo, up, down
 The product spread over machines:        migrate, run
 Who may come in:                         account, token
+What it knows, in and out:               import, export-problem
+A coordinator's work:                    review
+What could not be read:                  letters
 """
 
 

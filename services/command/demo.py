@@ -6,28 +6,35 @@ import asyncio
 import shutil
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from services.command import embedded
 from services.command.coordinating import Coordinator, PlanFailed, Told
 from services.command.embedded.state import holder
 from services.command.people import SignIn, sign_ins
-from services.command.ring import local_portal, running_ring, stop_on_signals
+from services.command.reaching import local_portal
+from services.command.ring import running_ring, stop_on_signals
+from services.command.scenario import seats_of
 from services.command.submitting import import_postcodes_of, submissions_of, submit
+from services.command.summary import Result, print_summary
 from services.command.up import settings_with
 from services.matching.planning.scenario import Area, fictional_area
-from shared.events.encounters import EncounterTold
 from shared.logging import configure_logging
 from shared.settings import Settings
 
@@ -35,35 +42,23 @@ _HELP = """See the product at work: a careers hub of invented schools and employ
 
 It starts its own Kafka and PostgreSQL, submits a whole area's availability, pledges and requests as the events that
 real users send, plans the year, approves and publishes it as the hub's coordinator, and shows what came of it. Then it
-stays up, with one sign-in for each role, until Ctrl-C. Its data lie apart and begin anew each time.
+stays up, with one sign-in for each role, until Ctrl-C. Its data lie apart and begin anew each time; addresses of a real
+Kafka, PostgreSQL or mail server in the environment are not used.
 """
-_REASONS = {
-    "no-offer-for-year": "no employer sees their year group",
-    "mode": "no offer of a kind they can take",
-    "adjustments": "no offer meets their adjustments",
-    "out-of-reach": "every offer is out of reach",
-    "no-common-window": "no time that suits both sides",
-    "too-large": "no room is large enough",
-    "hosting-limit": "their school can host no more at those times",
-    "shared-shortage": "they compete for too few sessions",
-    "crowded-out": "placing them would leave out as many others",
-    "not-proven": "perhaps possible: the search found no place",
-}
-_SHOWN_REASONS = 4
-_SHOWN_GROUPS = 3
+_APART = {"kafka_bootstrap_servers": None, "database_url": None, "database_admin_url": "", "smtp_url": ""}
+"""Addresses that may lead to a real product; the demo has nothing to do with one."""
+_Show = Callable[[float, str], None]
+"""Tells how much is done, and says so in words."""
+_MARK = "demo"
+"""A file that tells that a state directory is a demo's, which begins anew each time."""
+_SECONDS_BETWEEN_LINES = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the demo achieved, for its summary."""
+class NotADemo(embedded.CannotStart):
+    """The directory holds something else, which a demo would throw away."""
 
-    timetable: dict[str, Any]
-    shortfalls: list[dict[str, Any]]
-    remedies: list[dict[str, Any]]
-    told: list[EncounterTold]
-    submitted: int
-    refused: int
-    seconds: float
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(f"{state_dir} is not a demo's directory, and a demo begins anew: name one that does not exist")
 
 
 def register(app: typer.Typer) -> None:
@@ -77,28 +72,45 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed invents another hub.")] = 2026,
     seats: Annotated[str, typer.Option(help="Seats of all offers together, as a multiple of the students.")] = "1.05",
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Budget of the planning run.")] = 45,
-    state_dir: Annotated[Path, typer.Option(help="Where the demo's data lie; they begin anew.")] = Path(".state/demo"),
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where the demo's data lie; they begin anew. Default: `demo` in the state directory."),
+    ] = None,
 ) -> None:
     """Show the product at work."""
-    console = Console()
+    console = Console(highlight=False)
     configure_logging("ERROR", "console")
-    area = fictional_area(schools, seed, Decimal(seats))
-    settings = settings_with(state_dir)
+    settings = settings_with(None)
+    settings = settings.model_copy(update={**_APART, "state_dir": state_dir or settings.state_dir / "demo"})
     try:
-        _forget(state_dir)
-        asyncio.run(_demo(settings, area, seconds, once, console))
-    except (embedded.CannotStart, PlanFailed, TimeoutError) as fault:
+        area = fictional_area(schools, seed, seats_of(seats))
+        if state_dir:
+            _check_is_a_demo_s(state_dir)
+        _begin_anew(settings.state_dir)
+        finished = asyncio.run(_demo(settings, area, seconds, once, console))
+    except (embedded.CannotStart, PlanFailed, TimeoutError, ValueError) as fault:
         console.print(f"encounters demo: {fault}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+    if not finished:
+        raise typer.Exit(130)
 
 
-def _forget(state_dir: Path) -> None:
+def _check_is_a_demo_s(state_dir: Path) -> None:
+    if state_dir.exists() and any(state_dir.iterdir()) and not (state_dir / _MARK).exists():
+        raise NotADemo(state_dir)
+
+
+def _begin_anew(state_dir: Path) -> None:
     """Throw away what an earlier demo left; never while one runs on it."""
-    if state_dir.exists() and holder(state_dir) is None:
-        shutil.rmtree(state_dir)
+    if holder(state_dir) is not None:
+        return  # the start will say who runs
+    shutil.rmtree(state_dir, ignore_errors=True)
+    state_dir.mkdir(parents=True)
+    (state_dir / _MARK).touch()
 
 
-async def _demo(settings: Settings, area: Area, seconds: float, once: bool, console: Console) -> None:
+async def _demo(settings: Settings, area: Area, seconds: float, once: bool, console: Console) -> bool:
+    """Run the demo; False when it was stopped before its summary."""
     stop = stop_on_signals()
     began = time.monotonic()
     console.rule(f"[bold]{area.problem.hub.name}, {area.problem.academic_year}")
@@ -109,15 +121,15 @@ async def _demo(settings: Settings, area: Area, seconds: float, once: bool, cons
         if not work.done():
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-            return
+            return False
         stopped.cancel()
         result, people = work.result()
-        _print_summary(console, area, result)
-        if once:
-            return
-        _print_sign_ins(console, ready, people)
-        await stop.wait()
-        console.print("stopping", style="dim")
+        print_summary(console, area, result)
+        if not once:
+            _print_sign_ins(console, ready, people)
+            await stop.wait()
+            console.print("stopping", style="dim")
+        return True
 
 
 async def _from_submissions_to_encounters(
@@ -151,75 +163,51 @@ async def _from_submissions_to_encounters(
 async def _submit(settings: Settings, area: Area, console: Console) -> tuple[int, int]:
     stages = submissions_of(area)
     total, refused, done = sum(len(stage) for stage in stages), 0, 0
-    columns = (TextColumn("· submissions answered"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total)
+    with _display(console, "· submissions answered", total, MofNCompleteColumn()) as show:
         for stage in stages:
-            answers = await submit(settings, "/demo", stage, partial(_show_answers, progress, task, done))
+            answers = await submit(settings, "/demo", stage, partial(_show_answers, show, done, total))
             done += answers.count()
             refused += len(answers.refused)
     return total, refused
 
 
-def _show_answers(progress: Progress, task: TaskID, before: int, count: int) -> None:
-    progress.update(task, completed=before + count)
+def _show_answers(show: _Show, before: int, total: int, count: int) -> None:
+    show(before + count, f"· {before + count:,} of {total:,} submissions answered")
 
 
 async def _plan(coordinator: Coordinator, seconds: float, console: Console) -> dict[str, Any]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("planning", total=seconds)
+    with _display(console, "· planning", seconds) as show:
 
-        def show(run: dict[str, Any]) -> None:
-            said = f"planning: {run['covered']:,} of at most {run['bound']:,} students" if run["bound"] else "planning"
-            progress.update(task, completed=min(run["seconds"], seconds), description=said)
+        def on_run(run: dict[str, Any]) -> None:
+            if run["bound"]:
+                show(run["seconds"], f"· planning: {run['covered']:,} of at most {run['bound']:,} students")
 
-        return await coordinator.plan(seconds, show)
+        return await coordinator.plan(seconds, on_run)
 
 
-def _print_summary(console: Console, area: Area, result: Result) -> None:
-    timetable = result.timetable
-    levels = {level["name"]: level["value"] for level in timetable["levels"]}
-    pledged = sum(pledge.students for pledge in area.problem.pledges)
-    confirmed = {event.encounter for event in result.told}
-    lines = Table.grid(padding=(0, 2))
-    lines.add_column(justify="right", style="bold")
-    lines.add_column()
-    covered, bound, students = timetable["covered"], timetable["bound"], timetable["students"]
-    lines.add_row(
-        f"{students:,}", f"students in {len(area.problem.groups)} groups of {len(area.problem.schools)} schools"
-    )
-    lines.add_row(f"{covered:,}", f"have an encounter this year ({covered / students:.1%})")
-    proven = "proven: no timetable covers more than these" if bound < students else "no bound below all students"
-    lines.add_row(f"{bound:,}", f"{proven} (gap {timetable['gap']:.2%})")
-    lines.add_row(
-        f"{int(levels.get('pledged', 0)):,}",
-        f"of {pledged:,} pledged student encounters kept by {len(area.problem.pledges)} Cornerstone Employers",
-    )
-    lines.add_row(
-        f"{len(confirmed):,}", f"encounters confirmed, {len(result.told):,} invitations to employers and schools"
-    )
-    lines.add_row(f"{result.submitted:,}", f"submissions as events, {result.refused} refused")
-    lines.add_row(f"{result.seconds:.0f}", f"seconds in all, {timetable['seconds']:.0f} of them planning")
-    console.print(Panel(lines, title=f"[bold]{area.problem.hub.name}", expand=False))
-    if result.shortfalls:
-        _print_left_out(console, result)
+@contextmanager
+def _display(console: Console, title: str, total: float, *columns: ProgressColumn) -> Iterator[_Show]:
+    """Show work under way: a live bar on a terminal, elsewhere a line now and then."""
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *columns, TimeElapsedColumn())
+    with Progress(*shown, console=console) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done, said: progress.update(task, completed=min(done, total), description=said)
 
 
-def _print_left_out(console: Console, result: Result) -> None:
-    students: Counter[str] = Counter()
-    for one in result.shortfalls:
-        students[one["code"]] += one["students"]
-    console.print(f"[bold]Left out: {sum(students.values()):,} students, and why")
-    for code, count in students.most_common(_SHOWN_REASONS):
-        groups = [one for one in result.shortfalls if one["code"] == code]
-        console.print(f"  {count:>6,}  {_REASONS.get(code, code)} ({len(groups)} groups)")
-        for one in list({one["school"]: one for one in groups}.values())[:_SHOWN_GROUPS]:
-            console.print(f"          {one['sentence']}", style="dim", markup=False, soft_wrap=True)
-    if result.remedies:
-        console.print("[bold]What would help most")
-        for one in result.remedies[:_SHOWN_GROUPS]:
-            console.print(f"  {one['would_cover']:>+6,}  {one['text']}", markup=False, soft_wrap=True)
+def _lines(console: Console) -> _Show:
+    began = last = time.monotonic()
+
+    def show(_done: float, said: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            console.print(f"{said} ({now - began:.0f} s)", markup=False)
+
+    return show
 
 
 def _print_sign_ins(console: Console, settings: Settings, people: list[SignIn]) -> None:

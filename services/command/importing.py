@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
 from services.command.reaching import reachable_settings
 from services.command.submitting import Answers, submit
@@ -19,11 +21,21 @@ from services.intake.importing.files import Imported, TableRefused
 from services.intake.importing.postcodes import read_postcodes
 from services.intake.importing.schools import read_schools
 from services.intake.postcodes import put_postcodes
+from services.portal.wording import faults_of
 from shared.database import service_database
+from shared.events.submissions import RegisterHub
 from shared.settings import MissingAddress, Settings
 
 OPERATOR = "/operator"
 
+_HUB_HELP = """Register a hub, or amend it, from a JSON file: its local authorities, the terms of its year, its policy.
+
+It goes before its schools. This much is enough; schemas/events/encounters.hub.register.v1.json tells the rest:
+
+\b
+  {"hub": "kent", "name": "Kent Careers Hub", "local_authorities": ["886"], "academic_year": "2026/27",
+   "terms": [{"start": "2026-09-01", "end": "2026-10-23"}, {"start": "2026-11-02", "end": "2026-12-18"}]}
+"""
 _POSTCODES_HELP = """Take in a postcode directory: the ONS one (columns pcds or pcd, lat, long), or postcode, lat, lon.
 
 Positions of schools and employers come from it, so it goes first. A `.gz` is unpacked. Twice is as good as once.
@@ -38,18 +50,38 @@ _EMPLOYERS_HELP = """Take in employers: a download of gender-pay-gap.service.gov
 Those with a postcode and a SIC code are submitted; the rest is counted and left out.
 """
 
+HubFile = Annotated[Path, typer.Argument(help="The JSON file.", exists=True, dir_okay=False)]
 Table = Annotated[Path, typer.Argument(help="The CSV file, or a .gz of it.", exists=True, dir_okay=False)]
 
 
 def register(app: typer.Typer) -> None:
     """Add `import` to the product's one command."""
     imports = typer.Typer(
-        no_args_is_help=True, help="Fill the register from public tables: postcodes, schools, employers."
+        no_args_is_help=True, help="Fill the register: a hub, then public tables of postcodes, schools, employers."
     )
+    imports.command("hub", help=_HUB_HELP)(import_hub)
     imports.command("postcodes", help=_POSTCODES_HELP)(import_postcodes)
     imports.command("schools", help=_SCHOOLS_HELP)(import_schools)
     imports.command("employers", help=_EMPLOYERS_HELP)(import_employers)
     app.add_typer(imports, name="import")
+
+
+def import_hub(file: HubFile) -> None:
+    """Submit a hub. Exit code 1: it was refused. 2: the file, or the product, cannot be used."""
+    try:
+        said = json.loads(file.read_bytes())
+        hub = RegisterHub.model_validate({"version": _version()} | said if isinstance(said, dict) else said)
+    except ValidationError as error:
+        faults = faults_of(error.errors(include_url=False, include_input=False), RegisterHub)
+        _refuse(file, "\n".join(f"  {fault.field} {fault.message}: {fault.remedy}" for fault in faults))
+    except (ValueError, RecursionError) as fault:
+        _refuse(file, f"  it is not JSON ({fault})")
+    answers = _or_exit(submit(reachable_settings(), OPERATOR, [hub]))
+    for reason in (reason for refused in answers.refused for reason in refused.reasons):
+        typer.echo(f"  {reason.field} {reason.message}: {reason.remedy}", err=True)
+    if answers.refused:
+        raise typer.Exit(1)
+    typer.echo(f"{hub.name} is registered as {hub.hub}")
 
 
 def import_postcodes(file: Table) -> None:
@@ -79,9 +111,8 @@ def import_employers(file: Table) -> None:
 
 
 def _submit(file: Path, what: str, read: Any) -> None:
-    version = int(time.time() // 60)  # rises with every import, so that a newer table amends an older one
     try:
-        imported: Imported[Any] = read(file, version)
+        imported: Imported[Any] = read(file, _version())
     except (TableRefused, OSError) as fault:
         typer.echo(f"encounters import: {file}: {fault}", err=True)
         raise typer.Exit(2) from None
@@ -94,6 +125,16 @@ def _submit(file: Path, what: str, read: Any) -> None:
     _say_refused(answers, imported.made, imported.rows)
     if answers.refused:
         raise typer.Exit(1)
+
+
+def _version() -> int:
+    """Count minutes: a newer import amends an older one."""
+    return int(time.time() // 60)
+
+
+def _refuse(file: Path, why: str) -> NoReturn:
+    typer.echo(f"encounters import: {file} is not a hub:\n{why}", err=True)
+    raise typer.Exit(2)
 
 
 def _say_refused(answers: Answers, made: Sequence[Any], rows: Sequence[int]) -> None:

@@ -27,6 +27,7 @@ async def sign_ins(settings: Settings, area: Area) -> tuple[list[SignIn], str]:
         "coordinator": f"hub:{problem.hub.id}",
         "employer": f"employer:{problem.pledges[0].employer if problem.pledges else problem.employers[0].id}",
         "school": f"school:{problem.schools[0].id}",
+        "admin": "",
     }
     people = []
     database = service_database(settings, "portal")

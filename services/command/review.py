@@ -10,7 +10,7 @@ import httpx
 import typer
 
 from services.command.coordinating import Coordinator, PlanFailed
-from shared.settings import Settings
+from services.command.reaching import own_settings
 
 _HELP = """Plan, look, approve, return, pin and publish a hub's timetable, as its coordinator.
 
@@ -137,7 +137,7 @@ def _decide(hub: str, token: str, portal: str | None, what: str, **said: Any) ->
 
 def _with(hub: str, token: str, portal: str | None, work: Callable[[Coordinator], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with Coordinator(portal or Settings().portal_url, hub, token) as coordinator:
+        async with Coordinator(portal or own_settings().portal_url, hub, token) as coordinator:
             return await work(coordinator)
 
     try:

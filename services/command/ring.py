@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,6 +21,7 @@ from pydantic import SecretStr
 from services.command import embedded
 from services.command.embedded.children import Child, ChildFailed
 from services.command.migrate import migrate
+from services.command.reaching import local_portal
 from shared.database import SERVICES
 from shared.logging import configure_logging, get_logger
 from shared.settings import Settings
@@ -52,12 +54,14 @@ async def running_ring(settings: Settings, say: Callable[[str], None]) -> AsyncI
     """Run the whole product until the block ends: what has no address is started, tables and topics brought up to date.
 
     Yields the settings with all addresses. A service that dies is started again; when Kafka or PostgreSQL dies, that is
-    said and the product asks itself to stop (SIGTERM). Raises CannotStart.
+    said, the product asks itself to stop (SIGTERM), and ChildFailed is raised at the end. Raises CannotStart.
     """
     say("starting Kafka and PostgreSQL")
+    deaths: list[ChildFailed] = []
 
     def stop_everything(death: ChildFailed) -> None:
-        say(f"{death}\nEverything stops now; start it again, and it goes on where it was.")
+        deaths.append(death)
+        say(f"{death.name} has ended: everything stops now; start it again, and it goes on where it was")
         os.kill(os.getpid(), signal.SIGTERM)
 
     async with embedded.start(
@@ -66,8 +70,10 @@ async def running_ring(settings: Settings, say: Callable[[str], None]) -> AsyncI
         database_url=settings.database_url,
         on_death=stop_everything,
     ) as addresses:
+        port = _portal_port(settings)
         ready = settings.model_copy(
             update={
+                "portal_port": port,
                 "kafka_bootstrap_servers": addresses.kafka_bootstrap,
                 "database_url": addresses.database_url,
                 "session_secret": settings.session_secret or _kept_secret(settings.state_dir),
@@ -79,6 +85,31 @@ async def running_ring(settings: Settings, say: Callable[[str], None]) -> AsyncI
         async with running_copies([(service, ready) for service in SERVICES]):
             await wait_until_healthy(ready)
             yield ready
+    for death in deaths:
+        raise death
+
+
+class PortTaken(embedded.CannotStart):
+    """Another program listens where the portal should."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            f"another program, perhaps another copy of this one, listens on port {settings.portal_port} already: "
+            "stop it, or choose another port with PORTAL_PORT"
+        )
+
+
+def _portal_port(settings: Settings) -> int:
+    """Give the portal's port, a free one for 0. Raises PortTaken when somebody else listens there."""
+    family = socket.AF_INET6 if ":" in settings.portal_host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.portal_host, settings.portal_port))
+        except OSError as fault:
+            raise PortTaken(settings) from fault
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @asynccontextmanager
@@ -153,11 +184,6 @@ async def wait_until_healthy(settings: Settings) -> None:
             await asyncio.sleep(0.1)
     log = settings.state_dir.absolute() / "logs" / "portal-0.log"
     raise ChildFailed("portal", f"did not answer within {_START_SECONDS:.0f} seconds", log)
-
-
-def local_portal(settings: Settings) -> str:
-    """Give the portal's address on this machine."""
-    return f"http://{settings.portal_host}:{settings.portal_port}"
 
 
 def _kept_secret(state_dir: Path) -> SecretStr:

@@ -56,10 +56,10 @@ def scenario(
         if planted:
             problem = planted_problem(schools, seed).problem
         elif from_schools or from_employers or terms:
-            area = _from_tables(from_schools, from_employers, terms, seed, _seats(seats), cornerstones)
+            area = _from_tables(from_schools, from_employers, terms, seed, seats_of(seats), cornerstones)
             problem, notes = area.problem, area.notes
         else:
-            problem = fictional_area(schools, seed, _seats(seats), employers, cornerstones).problem
+            problem = fictional_area(schools, seed, seats_of(seats), employers, cornerstones).problem
         write_json(output, problem_to_json(problem))
     except (ValueError, OSError) as fault:
         typer.echo(f"encounters scenario: {fault}", err=True)
@@ -86,7 +86,8 @@ def register(app: typer.Typer) -> None:
     app.command("scenario")(scenario)
 
 
-def _seats(text: str) -> Decimal:
+def seats_of(text: str) -> Decimal:
+    """Read the option `--seats`. Raises ValueError."""
     try:
         seats = Decimal(text)
     except InvalidOperation:

@@ -10,6 +10,7 @@ import typer
 
 from services.command import embedded
 from services.command.migrate import migrate
+from services.command.reaching import local_portal, own_settings
 from services.command.ring import run_service, running_ring, stop_on_signals
 from shared.database import SERVICES
 from shared.logging import configure_logging
@@ -45,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def settings_with(state_dir: Path | None) -> Settings:
     """Read the settings, with this state directory where one is given."""
-    settings = Settings()
+    settings = own_settings()
     return settings.model_copy(update={"state_dir": state_dir}) if state_dir else settings
 
 
@@ -62,8 +63,9 @@ def up(state_dir: StateDir = None) -> None:
 
 async def _up(settings: Settings) -> None:
     stop = stop_on_signals()
-    async with running_ring(settings, typer.echo):
-        typer.echo(f"Seven Encounters is up: {settings.portal_url}\nCtrl-C or `encounters down` stops it.")
+    async with running_ring(settings, typer.echo) as ready:
+        address = ready.portal_url if settings.portal_port else local_portal(ready)
+        typer.echo(f"Seven Encounters is up: {address}\nCtrl-C or `encounters down` stops it.")
         await stop.wait()
         typer.echo("stopping")
 

@@ -30,7 +30,8 @@ from services.command import embedded
 from services.command.coordinating import Coordinator, Told
 from services.command.migrate import migrate
 from services.command.people import sign_ins
-from services.command.ring import ServiceCopy, local_portal, running_copies, wait_until_healthy
+from services.command.reaching import local_portal
+from services.command.ring import ServiceCopy, running_copies, wait_until_healthy
 from services.command.submitting import import_postcodes_of, submissions_of, submit
 from services.matching.planning.scenario import Area, fictional_area
 from services.matching.reading import wait_until_read

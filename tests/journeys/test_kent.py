@@ -13,7 +13,8 @@ import pytest
 
 from services.command.coordinating import Coordinator, Told
 from services.command.people import sign_ins
-from services.command.ring import local_portal, running_copies, wait_until_healthy
+from services.command.reaching import local_portal
+from services.command.ring import running_copies, wait_until_healthy
 from services.command.submitting import submissions_of, submit
 from services.intake.importing.employers import read_employers
 from services.intake.importing.postcodes import read_postcodes

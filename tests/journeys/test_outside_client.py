@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 
 from services.command.coordinating import Coordinator
 from services.command.people import sign_ins
-from services.command.ring import local_portal, running_copies, wait_until_healthy
+from services.command.reaching import local_portal
+from services.command.ring import running_copies, wait_until_healthy
 from services.command.submitting import import_postcodes_of, submissions_of, submit
 from services.matching.planning.scenario import fictional_area
 from shared.database import SERVICES

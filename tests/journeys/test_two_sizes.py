@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.command.ring import local_portal, running_copies, running_ring, wait_until_healthy
+from services.command.reaching import local_portal
+from services.command.ring import running_copies, running_ring, wait_until_healthy
 from services.matching.planning.scenario import fictional_area
 from shared.database import SERVICES
 from shared.settings import Settings
