@@ -38,6 +38,17 @@ class ReturnedSession:
     why: str
 
 
+def repeats(session: Session, end: Minute, returned: ReturnedSession) -> bool:
+    """Tell whether a session that ends at `end` is what was returned: the same match, or one of its groups at its time."""
+    before = returned.agreed.session
+    shared = {each.group for each in session.attendances} & {each.group for each in before.attendances}
+    if returned.why == "not_this_time":
+        return bool(shared) and session.start < returned.agreed.end and returned.agreed.start < end
+    if session.offer != before.offer:
+        return False
+    return session.school == before.school if before.school is not None else bool(shared)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A session in force, and when (local time) people were told of its start."""

@@ -148,7 +148,7 @@ async def read_snapshot(session: AsyncSession, hub: str) -> Snapshot | None:
             availabilities=_availabilities(standing["availability"]),
             withdrawn=_availabilities(standing["withdrawn availability"]),
             pledges=[PledgeRegistered.model_validate(data) for data in standing["pledge"]],
-            returned=await _returned(session, registered),
+            returned=await read_returned(session, registered),
             pinned=await _pinned(session, registered),
             in_force=await read_in_force(session, registered),
         ),
@@ -160,7 +160,8 @@ def _availabilities(rows: Iterable[Any]) -> list[AvailabilityRegistered]:
     return [AvailabilityRegistered.model_validate(data) for data in rows]
 
 
-async def _returned(session: AsyncSession, hub: HubRegistered) -> list[ReturnedSession]:
+async def read_returned(session: AsyncSession, hub: HubRegistered) -> list[ReturnedSession]:
+    """Read what the hub's coordinators have returned in its academic year."""
     clock = Clock(hub.time_zone)
     rows = await session.exec(
         select(Returned)

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.matching import jobs
-from services.matching.agreed import Agreed, agreed_from_json, agreed_to_json
+from services.matching.agreed import Agreed, ReturnedSession, agreed_from_json, agreed_to_json, repeats
 from services.matching.encounters import as_encounter, compared, name_encounters
 from services.matching.handlers import SOURCE
 from services.matching.jobs import LeasedJob
@@ -20,7 +20,7 @@ from services.matching.planning.model import Offer, Position, Problem, Session, 
 from services.matching.planning.rules import Known
 from services.matching.planning.telling import reason_sentence
 from services.matching.planning.writing import json_number
-from services.matching.projection import read_in_force
+from services.matching.projection import read_in_force, read_returned
 from services.matching.tables import InForce, PlannedSession, PlanVersion
 from shared.envelope import new_event, new_id
 from shared.events.data import EventData
@@ -42,7 +42,10 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan that the checker has passed: both planning files (gzip), what they say, and what the problem was built of."""
+    """A plan that the checker has passed: both planning files (gzip), what they say, and what the problem was built of.
+
+    `returned` is what had been returned when its problem was built.
+    """
 
     hub: HubRegistered
     problem: Problem
@@ -52,6 +55,11 @@ class Plan:
     timetable_file: bytes
     changes_seen: int
     lost_pins: Mapping[str, str]
+    returned: Sequence[ReturnedSession] = ()
+
+
+class DecidedMeanwhile(Exception):
+    """While the plan was made, a coordinator returned what it has again: it is to be made anew."""
 
 
 def sentences_of(problem: Problem, timetable: Timetable) -> list[str]:
@@ -63,9 +71,10 @@ def sentences_of(problem: Problem, timetable: Timetable) -> list[str]:
 async def propose(session: AsyncSession, job: LeasedJob, plan: Plan, prefix: str) -> str:
     """End the job, and publish the plan as the hub's next version, unless it says what is in force already.
 
-    Returns `proposed` or `unchanged`. Raises LeaseLost, and then nothing is published.
+    Returns `proposed` or `unchanged`. Raises LeaseLost or DecidedMeanwhile, and then nothing is published.
     """
     await jobs.end(session, job, "done")
+    _check_not_returned(plan, await read_returned(session, plan.hub))
     told = {one.agreed.encounter: one.agreed for one in await read_in_force(session, plan.hub)}
     newest = await _newest(session, plan.hub)
     known = await _sessions(session, newest, plan.hub) if newest else []
@@ -96,6 +105,15 @@ async def propose(session: AsyncSession, job: LeasedJob, plan: Plan, prefix: str
         await (await session.connection()).execute(insert(PlannedSession), rows[first : first + _ROWS_A_STATEMENT])
     await _send(session, job, [header, *parts, _ended(job, PROPOSED, plan, version)], prefix)
     return PROPOSED
+
+
+def _check_not_returned(plan: Plan, returned: Sequence[ReturnedSession]) -> None:
+    """Raise DecidedMeanwhile where the plan has what was returned after its problem was built."""
+    news = [one for one in returned if one not in plan.returned]
+    minutes = {offer.id: offer.duration_minutes for offer in plan.problem.offers} if news else {}
+    for one in plan.timetable.sessions:
+        if any(repeats(one, one.start + minutes[one.offer], new) for new in news):
+            raise DecidedMeanwhile(one.id)
 
 
 async def _send(session: AsyncSession, job: LeasedJob, parts: Sequence[EventData], prefix: str) -> None:

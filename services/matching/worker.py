@@ -22,7 +22,7 @@ from services.matching.planning.reading import read_timetable
 from services.matching.planning.writing import problem_to_json, write_json
 from services.matching.problem import Built
 from services.matching.projection import Snapshot
-from services.matching.proposing import Plan, propose, sentences_of
+from services.matching.proposing import DecidedMeanwhile, Plan, propose, sentences_of
 from services.matching.reading import wait_until_read
 from shared.database import Database
 from shared.envelope import new_event
@@ -86,6 +86,10 @@ class Worker:
         except PlanningFailed as failure:
             log.warning("matching.planning.failed", lasting=failure.lasting, why=str(failure)[:500])
             await self._fail(job, failure)
+        except DecidedMeanwhile:
+            log.info("matching.planning.anew")
+            async with self._database.transaction() as session:
+                await jobs.give_back(session, job, after_seconds=0, counts=False)
         except (LeaseLost, DBAPIError, OSError):
             raise
         except asyncio.CancelledError:
@@ -213,6 +217,7 @@ def _plan_of(snapshot: Snapshot, built: Built, problem: Path, timetable: Path) -
         timetable_file=timetable.read_bytes(),
         changes_seen=snapshot.changes,
         lost_pins=built.lost_pins,
+        returned=snapshot.projection.returned,
     )
 
 

@@ -104,17 +104,27 @@ _NEW_HEAD = text(
 )
 
 _REVIEWED = text(
-    f"SELECT encounter, start, state, pinned, data->'attendances' AS attendances FROM sessions WHERE {_PART}"
+    "SELECT encounter, start, data->>'end' AS end, data->>'offer' AS offer, data->>'school' AS school, state, why, "
+    "reason, pinned, data->'attendances' AS attendances, "
+    "CAST(start AS timestamp) AT TIME ZONE (data->>'time_zone') <= now() AS started "
+    f"FROM sessions WHERE {_PART}"
 )
 _STAND = text(
     f"UPDATE sessions SET state = 'approved', stands = true WHERE {_PART} "
     "AND encounter = ANY(CAST(:encounters AS text[]))"
 )
+_RETURN_AGAIN = text(
+    f"UPDATE sessions SET state = 'returned', why = :why, reason = :reason, pinned = false, decided_at = now() "
+    f"WHERE {_PART} AND encounter = :encounter"
+)
 _PINNED = text(f"UPDATE sessions SET pinned = true WHERE {_PART} AND encounter = ANY(CAST(:encounters AS text[]))")
 
 
 async def _open_when_complete(session: AsyncSession, version: Values) -> None:
-    """Open a complete version for review; approvals stand where start and attendances are as they were."""
+    """Open a complete version for review; approvals stand where start and attendances are as they were.
+
+    What was returned while the version was being planned is returned in it as well.
+    """
     connection = await session.connection()
     if not (await connection.execute(_COMPLETE, version)).first():
         return
@@ -128,15 +138,24 @@ async def _open_when_complete(session: AsyncSession, version: Values) -> None:
         standing, pinned = carried_over(before, new)
         await connection.execute(_STAND, {**version, "encounters": standing})
         await connection.execute(_PINNED, {**version, "encounters": pinned})
+        for one, old in returned_before(before, new):
+            again = {"encounter": one.encounter, "why": old.why, "reason": old.reason}
+            await connection.execute(_RETURN_AGAIN, {**version, **again})
 
 
 class Reviewed(Protocol):
-    """A session as far as its review goes on from version to version."""
+    """A session as far as its review goes on from version to version; times are local, `started` says that it has begun."""
 
     encounter: str
     start: str
+    end: str
+    offer: str
+    school: str | None
     state: str
+    why: str | None
+    reason: str | None
     pinned: bool
+    started: bool
     attendances: Sequence[Mapping[str, Any]]
 
 
@@ -149,6 +168,29 @@ def carried_over(before: Sequence[Any], new: Sequence[Any]) -> tuple[list[str], 
     met = [(one, kept[one.encounter]) for one in new if one.encounter in kept]
     standing = [one.encounter for one, old in met if old.state in ("approved", "published") and _same(one, old)]
     return standing, [one.encounter for one, old in met if old.pinned]
+
+
+def returned_before(before: Sequence[Any], new: Sequence[Any]) -> list[tuple[Reviewed, Reviewed]]:
+    """Give the sessions of a new version that were returned in the one before, each with what it repeats.
+
+    A session that has begun is past deciding.
+    """
+    returned: list[Reviewed] = [one for one in before if one.state == "returned"]
+    found = ((one, next((old for old in returned if _repeats(one, old)), None)) for one in new if not one.started)
+    return [(one, old) for one, old in found if old]
+
+
+def _repeats(one: Reviewed, returned: Reviewed) -> bool:
+    shared = _groups(one) & _groups(returned)
+    if returned.why == "not_this_time":
+        return bool(shared) and one.start < returned.end and returned.start < one.end
+    if one.offer != returned.offer:
+        return False
+    return one.school == returned.school if returned.school is not None else bool(shared)
+
+
+def _groups(reviewed: Reviewed) -> set[str]:
+    return {attendance["group"] for attendance in reviewed.attendances}
 
 
 def _same(one: Reviewed, other: Reviewed) -> bool:

@@ -14,12 +14,15 @@ from services.matching.handlers import Handlers
 from services.matching.jobs import LeasedJob, LeaseLost
 from services.matching.planning.model import Proof, Session, Timetable, Unmet
 from services.matching.problem import Projection, build_problem
-from services.matching.proposing import Plan, propose, sentences_of
+from services.matching.projection import read_returned
+from services.matching.proposing import DecidedMeanwhile, Plan, propose, sentences_of
+from services.matching.worker import Worker
 from shared.database import Database, service_database
 from shared.envelope import new_event
-from shared.events.decisions import RequestPlan, SessionPinned, TimetablePublished
+from shared.events.decisions import RequestPlan, SessionPinned, SessionReturned, TimetablePublished
 from shared.events.encounters import EncounterConfirmed
 from shared.events.fields import AttendanceOf
+from shared.outbox import Relay
 from shared.settings import Settings
 from tests.matching.test_problem import BEFORE_THE_YEAR, DAY, meets, small_hub
 
@@ -131,6 +134,63 @@ async def test_an_open_proposal_is_followed_even_by_what_is_in_force(
 
     assert await proposed(database, ring_settings, plan, "job-3") == "proposed"
     assert await told_apart(database) == ["new", "moved", "kept"]
+
+
+@pytest.mark.parametrize("why", ["not_this_time", "not_this_match"])
+async def test_what_was_returned_while_it_was_planned_is_planned_anew(
+    ring_settings: Settings, database: Database, why: Any
+) -> None:
+    known = small_hub()
+    plan = plan_of(known, meets(known).session)
+    await proposed(database, ring_settings, plan, "job-1")
+    ((encounter,),) = await rows(database, "SELECT encounter FROM planned_sessions")
+    leased = await lease(database, ring_settings, known.hub.hub, "job-2")
+    returned = SessionReturned(
+        hub=known.hub.hub, decided_by="a1", version=1, encounter=encounter, why=why, reason="they met before"
+    )
+    async with database.transaction() as session:
+        await Handlers(ring_settings).decisions(session, [new_event("/portal", returned)])
+
+    async def propose_now(made: Plan) -> str:
+        async with database.transaction() as session:
+            return await propose(session, leased, made, ring_settings.topic_prefix)
+
+    with pytest.raises(DecidedMeanwhile):
+        await propose_now(plan)
+    async with database.transaction() as session:
+        returns = await read_returned(session, known.hub)
+
+    assert await rows(database, "SELECT version FROM plan_versions") == [(1,)]
+    assert await propose_now(replace(plan, returned=returns)) == "proposed"  # it was known, and is kept all the same
+
+
+async def test_a_run_that_is_made_anew_costs_no_attempt(
+    ring_settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def decided_meanwhile(*_: Any) -> str:
+        raise DecidedMeanwhile("e1")
+
+    monkeypatch.setattr(Worker, "_plan", decided_meanwhile)
+    leased = await lease(database, ring_settings, "demo", "job-1")
+    await Worker(database, Relay(database, ring_settings.kafka(), "matching"), ring_settings)._carry_out(leased)
+
+    again = await jobs.lease(database, 30)
+    assert again is not None
+    assert (again.id, again.attempts) == ("job-1", 1)
+
+
+async def test_a_return_of_something_else_holds_no_plan_up(ring_settings: Settings, database: Database) -> None:
+    known = small_hub()
+    await proposed(database, ring_settings, plan_of(known, meets(known).session), "job-1")
+    ((encounter,),) = await rows(database, "SELECT encounter FROM planned_sessions")
+    returned = SessionReturned(
+        hub=known.hub.hub, decided_by="a1", version=1, encounter=encounter, why="not_this_time", reason="a mock exam"
+    )
+    async with database.transaction() as session:
+        await Handlers(ring_settings).decisions(session, [new_event("/portal", returned)])
+
+    later = plan_of(known, meets(known, f"{DAY}T10:00").session)
+    assert await proposed(database, ring_settings, later, "job-2") == "proposed"
 
 
 async def test_who_has_lost_the_lease_proposes_nothing(ring_settings: Settings, database: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from services.portal.reviewing import TRANSITIONS, State, diagram
-from services.portal.timetables import carried_over
+from services.portal.timetables import carried_over, returned_before
 from shared.envelope import Event
 from shared.events.decisions import (
     CancelPlanning,
@@ -146,6 +146,36 @@ async def test_an_approval_stands_while_start_and_attendances_are_unchanged(
     shown = {one["encounter"]: one for one in (await client.get("timetable/sessions")).json()["sessions"]}
     assert shown[f"{hub.hub}-1A"]["pinned"]
     assert shown[f"{hub.hub}-0A"]["stands"]
+
+
+async def test_what_was_returned_while_the_next_version_was_planned_is_returned_in_it(
+    portal: Running, hub: Hub, client_of: MakeClient
+) -> None:
+    client = await coordinator(hub, client_of)
+    for encounter, why in (("0A", "not_this_time"), ("1A", "not_this_match")):
+        body = {"encounters": [f"{hub.hub}-{encounter}"], "why": why, "reason": "They asked us"}
+        assert (await client.post("timetable/1/return", json=body)).is_success
+    elsewhere = hub.session(2, 1, "B").model_copy(update={"offer": "another-offer"})
+    later = hub.session(2, 0, "A", start="2027-03-09T09:00")
+    overlapping = hub.session(2, 0, "C").model_copy(update={"attendances": hub.session(2, 0, "A").attendances})
+    sessions = [later, overlapping, hub.session(2, 1, "A"), hub.session(2, 1, "C"), elsewhere]
+
+    await portal.keep(*hub.timetable(version=2, sessions=sessions))
+
+    assert await states(client) == {
+        f"{hub.hub}-0A": "proposed", f"{hub.hub}-0C": "returned", f"{hub.hub}-1A": "returned",
+        f"{hub.hub}-1C": "returned", f"{hub.hub}-1B": "proposed",
+    }  # fmt: skip
+    shown = {one["encounter"]: one for one in (await client.get("timetable/sessions")).json()["sessions"]}
+    assert (shown[f"{hub.hub}-1C"]["why"], shown[f"{hub.hub}-1C"]["reason"]) == ("not_this_match", "They asked us")
+
+
+def test_a_session_that_has_begun_is_not_returned_again() -> None:
+    about = {"end": "2027-03-02T10:00", "offer": "O", "school": "S", "why": "not_this_match", "reason": "no"}
+    before = SimpleNamespace(**(vars(reviewed(["G1"], state="returned")) | about))
+    for started, expected in ((False, 1), (True, 0)):
+        new = SimpleNamespace(**(vars(reviewed(["G1"])) | about | {"started": started}))
+        assert len(returned_before([before], [new])) == expected
 
 
 def test_the_order_of_attendances_is_no_change() -> None:
