@@ -33,8 +33,10 @@ _HUB_HELP = """Register a hub, or amend it, from a JSON file: its local authorit
 It goes before its schools. This much is enough; schemas/events/encounters.hub.register.v1.json tells the rest:
 
 \b
-  {"hub": "kent", "name": "Kent Careers Hub", "local_authorities": ["886"], "academic_year": "2026/27",
-   "terms": [{"start": "2026-09-01", "end": "2026-10-23"}, {"start": "2026-11-02", "end": "2026-12-18"}]}
+  {"hub": "kent", "name": "Kent Careers Hub",
+   "local_authorities": ["886"], "academic_year": "2026/27",
+   "terms": [{"start": "2026-09-01", "end": "2026-10-23"},
+             {"start": "2026-11-02", "end": "2026-12-18"}]}
 """
 _POSTCODES_HELP = """Take in a postcode directory: the ONS one (columns pcds or pcd, lat, long), or postcode, lat, lon.
 
