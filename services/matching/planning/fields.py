@@ -100,7 +100,7 @@ class Fields:
             )
             return least
         if not least <= value <= most:
-            allowed = f"{least} or more" if most == NO_LIMIT else f"from {least} to {most}"
+            allowed = f"{least} or more" if most == NO_LIMIT and value < least else f"from {least} to {most:,}"
             self.fault(name, f"`{name}` is {shown(value)}, outside what is allowed", f"Write a whole number {allowed}")
             return least
         return value
@@ -123,8 +123,11 @@ class Fields:
             return Decimal(least)
         number = exactly(value) if isinstance(value, float) else Decimal(value)
         low = number <= Decimal(least) if above_least else number < Decimal(least)
+        greatest = most or (f"{NO_LIMIT:,}" if number > NO_LIMIT else None)
         if low or (most is not None and number > Decimal(most)) or number > NO_LIMIT:
-            allowed = f"{'above' if above_least else 'at least'} {least}" + (f" and at most {most}" if most else "")
+            allowed = f"{'above' if above_least else 'at least'} {least}" + (
+                f" and at most {greatest}" if greatest else ""
+            )
             self.fault(name, f"`{name}` is {shown(value)}, outside what is allowed", f"Write a number {allowed}")
             return Decimal(least)
         return number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,13 @@ from services.matching.planning.model import Problem, Timetable
 from services.matching.planning.reading_problem import ProblemReader
 from services.matching.planning.reading_timetable import timetable_of
 from services.matching.planning.references import check_pinned, check_references
-from services.matching.planning.strict_json import LIMIT_BYTES, canonical_sha256, load_json
+from services.matching.planning.strict_json import (
+    LIMIT_BYTES,
+    NotStrictJson,
+    canonical_sha256,
+    has_lone_surrogate,
+    load_json,
+)
 
 __all__ = [
     "LIMIT_BYTES",
@@ -52,7 +60,11 @@ def read_problem(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> Pro
     Raises `InvalidFile` with up to 50 faults, each with its JSON pointer and a remedy. At most `limit_bytes` are read
     or unpacked.
     """
-    return problem_file_from_json(load_json(source, limit_bytes=limit_bytes))
+    try:
+        tree = load_json(source, limit_bytes=limit_bytes)
+    except NotStrictJson as refused:
+        raise _with_the_rest(refused, _read_problem) from None
+    return problem_file_from_json(tree)
 
 
 def problem_file_from_json(tree: Any) -> ProblemFile:
@@ -64,11 +76,16 @@ def problem_file_from_json(tree: Any) -> ProblemFile:
 def problem_from_json(tree: Any) -> Problem:
     """Make a problem of a JSON tree; raises `InvalidFile` with everything that is wrong."""
     faults = Faults()
-    problem = ProblemReader(tree, faults).read()
-    check_references(problem, faults)
+    problem = _read_problem(tree, faults)
     faults.refuse_if_any()
     check_pinned(problem, faults)
     faults.refuse_if_any()
+    return problem
+
+
+def _read_problem(tree: Any, faults: Faults) -> Problem:
+    problem = ProblemReader(tree, faults).read()
+    check_references(problem, faults)
     return problem
 
 
@@ -91,7 +108,12 @@ def read_timetable(source: Path | bytes, *, time_zone: str | None = None, limit_
 
     `time_zone` is the hub's: with it, starts that its clocks skip or show twice are refused. Raises `InvalidFile`.
     """
-    return timetable_from_json(load_json(source, limit_bytes=limit_bytes), time_zone=time_zone)
+    try:
+        tree = load_json(source, limit_bytes=limit_bytes)
+    except NotStrictJson as refused:
+        clock = Clock(time_zone or "UTC")
+        raise _with_the_rest(refused, lambda tree, faults: timetable_of(tree, clock, faults)) from None
+    return timetable_from_json(tree, time_zone=time_zone)
 
 
 def timetable_from_json(tree: Any, *, time_zone: str | None = None) -> Timetable:
@@ -100,3 +122,13 @@ def timetable_from_json(tree: Any, *, time_zone: str | None = None) -> Timetable
     timetable = timetable_of(tree, Clock(time_zone or "UTC"), faults)
     faults.refuse_if_any()
     return timetable
+
+
+def _with_the_rest(refused: NotStrictJson, read: Callable[[Any, Faults], object]) -> InvalidFile:
+    """Add what else is wrong with a file that is no strict JSON, so that all is told at once."""
+    faults = Faults()
+    with suppress(InvalidFile):  # as many as are ever shown
+        read(refused.tree, faults)
+    told = {fault.pointer for fault in refused.faults}
+    more = (fault for fault in faults.found if fault.pointer not in told and not has_lone_surrogate(str(fault)))
+    return InvalidFile([*refused.faults, *more])

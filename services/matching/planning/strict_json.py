@@ -38,6 +38,14 @@ class WrittenNumber(float):
     written: str
 
 
+class NotStrictJson(InvalidFile):
+    """A file holds what JSON must not; `tree` is all of it as far as it can be read, so that other faults can be told too."""
+
+    def __init__(self, faults: list[Fault], tree: Any) -> None:
+        super().__init__(faults)
+        self.tree = tree
+
+
 class _Refused:
     """Stands in the tree for something that JSON must not hold, until its pointer is known."""
 
@@ -203,7 +211,7 @@ class _Loader:
 def _refuse_what_is_no_json(tree: Any) -> None:
     found = [fault for fault, _ in zip(_broken_places(tree), range(50), strict=False)]
     if found:
-        raise InvalidFile(found)
+        raise NotStrictJson(found, tree)
 
 
 def _broken_places(tree: Any) -> Iterator[Fault]:
@@ -213,7 +221,7 @@ def _broken_places(tree: Any) -> Iterator[Fault]:
         if isinstance(value, _Refused):
             yield Fault(pointer, value.message, value.remedy)
         elif isinstance(value, str):
-            if _has_lone_surrogate(value):
+            if has_lone_surrogate(value):
                 yield Fault(pointer, "the text holds half a character (a lone surrogate)", "Write the whole character")
         elif isinstance(value, list):
             waiting += [(f"{pointer}/{place}", item) for place, item in enumerate(value)][::-1]
@@ -223,12 +231,13 @@ def _broken_places(tree: Any) -> Iterator[Fault]:
                     named = pointer + pointer_to(_printable(key))
                     yield Fault(named, "this key stands more than once in one object", "Keep one of them")
             for key in value:
-                if _has_lone_surrogate(key):
+                if has_lone_surrogate(key):
                     yield Fault(pointer, "a key holds half a character (a lone surrogate)", "Write the whole character")
             waiting += [(pointer + pointer_to(_printable(key)), item) for key, item in value.items()][::-1]
 
 
-def _has_lone_surrogate(text: str) -> bool:
+def has_lone_surrogate(text: str) -> bool:
+    """Tell whether a text holds half a character, which no encoding can write."""
     try:
         text.encode()
     except UnicodeEncodeError:

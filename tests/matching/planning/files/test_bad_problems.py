@@ -238,6 +238,23 @@ def test_an_id_taken_twice_is_named(section: str) -> None:
     assert f"/{section}/1/id" in pointers(tree)
 
 
+@pytest.mark.parametrize(
+    ("pointer", "value", "remedy"),
+    [
+        ("/offers/0/seats", 0, "Write a whole number 1 or more"),
+        ("/offers/0/seats", 10**30, "Write a whole number from 1 to 1,000,000,000,000,000"),
+        ("/groups/0/size", 10**7, "Write a whole number from 1 to 1,000,000"),
+        ("/groups/0/max_travel_km", -1, "Write a number at least 0"),
+        ("/groups/0/max_travel_km", 1e300, "Write a number at least 0 and at most 1,000,000,000,000,000"),
+        ("/schools/0/fsm_share", 1.5, "Write a number at least 0 and at most 1"),
+    ],
+)
+def test_a_number_out_of_range_is_told_the_end_that_it_is_beyond(pointer: str, value: float, remedy: str) -> None:
+    with pytest.raises(InvalidFile) as refused:
+        problem_from_json(_with(_tree(), pointer, value))
+    assert (refused.value.faults[0].pointer, refused.value.faults[0].remedy) == (pointer, remedy)
+
+
 def test_a_ban_names_the_school_or_the_group() -> None:
     assert pointers(make_tree(forbidden=[{"offer": "O1"}])) == ["/forbidden/0"]
     assert pointers(make_tree(forbidden=[{"offer": "O1", "school": "S1", "group": "G1"}])) == ["/forbidden/0"]
@@ -309,6 +326,23 @@ def refusal(raw: bytes, **options: Any) -> str:
 )
 def test_what_is_no_strict_json_is_refused(text: str, told: str) -> None:
     assert told in refusal(text.encode())
+
+
+def test_what_is_no_strict_json_is_told_with_all_else_that_is_wrong() -> None:
+    text = json.dumps(_tree())
+    text = text.replace('"year": 9', '"year": 6, "size": 25').replace('"radius_km": 20', '"radius_km": NaN')
+    text = text.replace('"School S2"', '"\\ud800"').replace('"Hub"', "7").replace('"G1-0": ', '"\\udc00": 5, "G1-0": ')
+    with pytest.raises(InvalidFile) as refused:
+        read_problem(text.encode())
+    assert sorted(fault.pointer for fault in refused.value.faults) == [
+        "/calendars",
+        "/employers/0/radius_km",
+        "/groups/0/size",
+        "/groups/0/year",
+        "/hub/name",
+        "/schools/1/name",
+    ]
+    assert all("object at" not in fault.message for fault in refused.value.faults)
 
 
 def test_nesting_is_followed_to_a_hundred_levels_and_refused_far_beyond() -> None:
