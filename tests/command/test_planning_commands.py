@@ -108,7 +108,9 @@ def test_a_bad_problem_exits_2_with_pointers_and_remedies(problem: Path, timetab
     done = run("check", problem, timetable, "--json")
     assert done.returncode == 2
     assert [fault["pointer"] for fault in json.loads(done.stdout)["faults"]] == ["/groups/0/size", "/offers/0/employer"]
-    assert "/groups/0/size: `size` is 0, outside what is allowed. Write a whole number 1 or more." in done.stderr
+    assert (
+        "/groups/0/size: `size` is 0, outside what is allowed. Write a whole number from 1 to 1,000,000." in done.stderr
+    )
     assert run("explain", problem, timetable).returncode == 2
     assert run("solve", problem, "-o", problem.with_name("out.json")).returncode == 2
 

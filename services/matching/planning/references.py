@@ -59,7 +59,8 @@ def _check_all(
 
 def _unknown(faults: Faults, pointer: str, value: str, what: str) -> None:
     if value:  # an empty id was told when it was read
-        faults.add(pointer, f"there is no {what} {shown(value)}", f"Name a {what} of this file, or add it")
+        one = f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+        faults.add(pointer, f"there is no {what} {shown(value)}", f"Name {one} of this file, or add it")
 
 
 def sessions_of_pins(problem: Problem) -> tuple[tuple[Session, ...], dict[str, list[int]]]:
