@@ -5,6 +5,7 @@ The attributes travel as `ce_*` headers and the data as a JSON body, so any clie
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ AnyData = TypeVar("AnyData", bound=EventData)
 Headers = list[tuple[str, bytes]]
 
 _MAX_ID = 200
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_specversion")
 
 
@@ -155,9 +157,11 @@ def from_message(
         if len(attribute) > _MAX_ID or not attribute.isprintable():
             raise Unreadable(f"header {name} is longer than {_MAX_ID} characters or has unprintable ones")
     traceparent = str(cloud_event.get_extension("traceparent") or "")
-    if len(traceparent.split("-")) != 4 or not traceparent.isascii():
+    if not _TRACEPARENT.fullmatch(traceparent):
         traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
     correlation = str(cloud_event.get_extension("correlationid") or event_id)
+    if not correlation.isprintable():
+        correlation = event_id
 
     def event(data: Data) -> Event[Data]:
         return Event(

@@ -144,14 +144,14 @@ class Inbox:
                 wrong.append(error)
                 dead.append(Dead(record, str(error)))
         async with self._database.transaction() as session:
-            fresh = await _mark(session, [*events, *(fault.event for fault in wrong)])
+            fresh = await _mark(session, [*map(_identity, events), *map(_refused_as, wrong)])
             first: dict[tuple[str, str], Event[Any]] = {}
             for event in events:
                 first.setdefault((event.source, event.id), event)
             new_events = [event for identity, event in first.items() if identity in fresh]
             if new_events:
                 await self._handle(session, new_events)
-            new_wrong = [fault for fault in wrong if (fault.event.source, fault.event.id) in fresh]
+            new_wrong = [fault for fault in wrong if _refused_as(fault) in fresh]
             if new_wrong and self._on_wrong_shape:
                 await self._on_wrong_shape(session, new_wrong)
             await put(session, [letter.message() for letter in dead])
@@ -183,11 +183,21 @@ _MARK = text(
 )
 
 
-async def _mark(session: AsyncSession, events: Sequence[Event[Any]]) -> set[tuple[str, str]]:
-    if not events:
+def _identity(event: Event[Any]) -> tuple[str, str]:
+    return event.source, event.id
+
+
+def _refused_as(fault: WrongShape) -> tuple[str, str]:
+    """Name an event that was refused for its shape: once it can be read, a replay of it is to have its effect."""
+    return fault.event.source, f"refused {fault.event.id}"
+
+
+async def _mark(session: AsyncSession, identities: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Note that these events are taken; returns those that had not been."""
+    if not identities:
         return set()
     connection = await session.connection()
     rows = await connection.execute(
-        _MARK, {"sources": [event.source for event in events], "ids": [event.id for event in events]}
+        _MARK, {"sources": [source for source, _ in identities], "ids": [name for _, name in identities]}
     )
     return {(row.source, row.id) for row in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert
+from sqlalchemy import delete, func, insert, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -33,6 +33,14 @@ class IncompleteTimetable(RuntimeError):
         )
 
 
+_ADDRESS_CAME = text(
+    "UPDATE mails SET status = 'due', attempts = 1, next_try = now() WHERE status = 'no-address' "
+    "AND (data->>'party_kind', data->>'party') IN "
+    "(SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS text[]))) "
+    "AND CAST(data->>'start' AS timestamp) AT TIME ZONE (data->>'time_zone') > now()"
+)
+
+
 class Handlers:
     """What the service does with each batch of events."""
 
@@ -41,7 +49,10 @@ class Handlers:
         self._log = get_logger(service="confirmations")
 
     async def facts(self, session: AsyncSession, events: Sequence[Event[Any]]) -> None:
-        """Keep the names and contacts of employers and schools; a late older fact changes nothing."""
+        """Keep the names and contacts of employers and schools; a late older fact changes nothing.
+
+        Mail that waited for an address goes out once there is one, unless its encounter has begun.
+        """
         rows: dict[tuple[str, str, str], dict[str, Any]] = {}
         for event in events:
             row = _party(event.data)
@@ -58,6 +69,10 @@ class Handlers:
                     where=col(Party.version) < statement.excluded.version,
                 )
             )
+        reachable = [row for row in rows.values() if row["data"].get("email")]
+        if reachable:
+            names = {"kinds": [row["kind"] for row in reachable], "ids": [row["id"] for row in reachable]}
+            await (await session.connection()).execute(_ADDRESS_CAME, names)
 
     async def decisions(self, session: AsyncSession, events: Sequence[Event[Any]]) -> None:
         """Collect published sessions, and tell the parties once a version's header is there."""
@@ -72,14 +87,19 @@ class Handlers:
         await _keep(session, waiting)
 
     async def _publish(self, session: AsyncSession, event: Event[TimetablePublished]) -> None:
+        """Tell the parties what a version changes for them; one that is older than what they know is late, and dropped."""
         published = event.data
         lock = func.hashtext(f"{published.hub}/{published.academic_year}")
         await session.exec(select(func.pg_advisory_xact_lock(7014, lock)))
+        told = await _told_in(session, published)
+        if published.version < max((one.data["version"] for one in told.values()), default=0):
+            await session.exec(delete(Published).where(*_version(published)))
+            self._log.warning("confirmations.published.late", hub=published.hub, version=published.version)
+            return
         rows = await session.exec(select(Published).where(*_version(published)).order_by(col(Published.encounter)))
         sessions = [SessionPublished.model_validate(row.data) for row in rows]
         if len(sessions) != published.sessions:
             raise IncompleteTimetable(published, len(sessions))
-        told = await _told_in(session, published)
         news = what_to_tell(sessions, told, await _names(session))
         for some in _portions([_told_row(what, data) for what, data in news]):
             statement = upsert(Told).values(some)

@@ -58,7 +58,8 @@ def mail(news: str, told: EncounterTold, organiser: str, recipient: str, portal_
     message = EmailMessage()
     message["From"] = organiser
     message["To"] = recipient
-    message["Subject"] = f"{_SUBJECTS[news]}: {told.employer_name}, {start.day} {start:%B %Y}, {start:%H:%M}"
+    employer = " ".join(told.employer_name.split())
+    message["Subject"] = f"{_SUBJECTS[news]}: {employer}, {start.day} {start:%B %Y}, {start:%H:%M}"
     message["Message-ID"] = f"<{told.encounter}.{told.party_kind}.{told.party}.{told.sequence}@seven-encounters>"
     text = _TEXTS.get_template(f"{news}.txt").render(
         told=told,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from sqlalchemy import func
+from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -29,6 +29,8 @@ _BATCH = 100
 _IDLE_SECONDS = 1.0
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=1)
+MOST_ATTEMPTS = 80
+"""After so many tries, about three days, a message is given up."""
 _SENDER_LOCK = 7015
 
 
@@ -62,6 +64,12 @@ def mailbox(folder: Path) -> Send:
     return send
 
 
+_NEWER = text(
+    "SELECT 1 FROM mails WHERE id > :id AND data->>'encounter' = :encounter AND data->>'party_kind' = :party_kind "
+    "AND data->>'party' = :party LIMIT 1"
+)
+
+
 class MailSender:
     """Sends what is due until it is stopped; of several copies one at a time, so that updates keep their order."""
 
@@ -70,6 +78,7 @@ class MailSender:
         self._organiser = settings.mail_from
         self._portal_url = settings.portal_url
         self._send = smtp(settings.smtp_url) if settings.smtp_url else mailbox(settings.mailbox())
+        self._batch = 1 if settings.smtp_url else _BATCH
         self._log = get_logger(service="confirmations")
 
     async def run(self) -> None:
@@ -84,7 +93,11 @@ class MailSender:
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def send_due(self) -> int:
-        """Send the oldest messages that are due; returns how many were dealt with."""
+        """Send the oldest messages that are due; returns how many were dealt with.
+
+        Over SMTP each is a transaction of its own, so that a crash repeats one at most; in the mailbox folder a repeated
+        message replaces itself.
+        """
         async with self._database.transaction() as session:
             if not await session.scalar(select(func.pg_try_advisory_xact_lock(_SENDER_LOCK))):
                 return 0
@@ -93,13 +106,16 @@ class MailSender:
                     select(Mail)
                     .where(col(Mail.status) == "due", col(Mail.next_try) <= datetime.now(UTC))
                     .order_by(col(Mail.id))
-                    .limit(_BATCH)
+                    .limit(self._batch)
                 )
             ).all()
-            addresses = await _addresses(session)
+            addresses = await _addresses(session, due)
             for one in due:
                 told = NEWS[one.news].model_validate(one.data)
-                await self._deal_with(one, told, addresses.get((told.party_kind, told.party)))
+                if one.attempts and await _newer(session, one, told):
+                    one.status = "superseded"
+                else:
+                    await self._deal_with(one, told, addresses.get((told.party_kind, told.party)))
         return len(due)
 
     async def _deal_with(self, one: Mail, told: EncounterTold, address: str | None) -> None:
@@ -112,13 +128,30 @@ class MailSender:
             one.status = "sent"
         except (aiosmtplib.SMTPException, OSError) as error:
             one.attempts += 1
+            if one.attempts >= MOST_ATTEMPTS:
+                one.status = "given-up"
             pause = min(_FIRST_PAUSE * 2 ** (one.attempts - 1), _LONGEST_PAUSE)
             one.next_try = datetime.now(UTC) + pause
             self._log.warning(
                 "confirmations.mail.failed", attempts=one.attempts, error=type(error).__name__, again_in=str(pause)
             )
+        except Exception as error:  # one that can't be written must not hold up those behind it
+            one.status = "given-up"
+            self._log.error(
+                "confirmations.mail.unwritable",
+                party_kind=told.party_kind,
+                party=told.party,
+                error=type(error).__name__,
+            )
 
 
-async def _addresses(session: AsyncSession) -> dict[tuple[str, str], str]:
-    parties = await session.exec(select(Party))
+async def _newer(session: AsyncSession, one: Mail, told: EncounterTold) -> bool:
+    """Tell whether the party has been, or is about to be, told something newer of the encounter."""
+    about = {"encounter": told.encounter, "party_kind": told.party_kind, "party": told.party}
+    return bool(await (await session.connection()).scalar(_NEWER, {"id": one.id, **about}))
+
+
+async def _addresses(session: AsyncSession, due: Sequence[Mail]) -> dict[tuple[str, str], str]:
+    wanted = {one.data["party"] for one in due}
+    parties = await session.exec(select(Party).where(col(Party.id).in_(wanted)))
     return {(party.kind, party.id): party.data["email"] for party in parties if party.data.get("email")}

@@ -59,7 +59,10 @@ class Told(_Table, table=True):
 
 
 class Mail(_Table, table=True):
-    """An invitation, update or cancellation on its way; composed when it is sent, so that it goes to today's address."""
+    """An invitation, update or cancellation on its way; composed when it is sent, so that it goes to today's address.
+
+    It is due until it is sent, superseded by a newer one, or given up; without an address it waits for one.
+    """
 
     __tablename__ = "mails"
     __table_args__ = (Index("mails_due", "status", "next_try"),)

@@ -16,10 +16,17 @@ _ACADEMIC_YEAR = re.compile(r"(\d{4})/(\d{2})")
 
 
 def _clean(text: str) -> str:
-    """Refuse control characters and lone surrogates; bring all else to Unicode's composed form."""
+    """Refuse control characters (but line breaks) and lone surrogates; bring all else to Unicode's composed form."""
     if any(unicodedata.category(character) in {"Cc", "Cs"} and character != "\n" for character in text):
         raise ValueError("has control characters: remove them")
     return unicodedata.normalize("NFC", text)
+
+
+def _one_line(text: str) -> str:
+    """Refuse line breaks, which the subject of a mail can't have."""
+    if len(text.splitlines()) > 1:
+        raise ValueError("has line breaks: write it on one line")
+    return text
 
 
 def _local_time(text: str) -> str:
@@ -39,8 +46,16 @@ def _academic_year(text: str) -> str:
     return text
 
 
+_EMAIL_PART = r'[^@\s.<>()\[\]\\,;:"]+'
+_EMAIL = rf"^{_EMAIL_PART}(\.{_EMAIL_PART})*@{_EMAIL_PART}(\.{_EMAIL_PART})+$"
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:/@#+-]*$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_clean)]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_clean),
+    AfterValidator(_one_line),
+]
 LongText = Annotated[str, StringConstraints(max_length=2000, strip_whitespace=True), AfterValidator(_clean)]
 Urn = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 CompanyNumber = Annotated[str, StringConstraints(pattern=r"^([0-9]{8}|[A-Z]{2}[0-9]{5}[0-9R])$")]
@@ -49,7 +64,7 @@ Sector = Annotated[str, StringConstraints(pattern=r"^[A-U]$")]
 YearGroup = Annotated[int, Field(ge=7, le=13, strict=True)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]
 AcademicYear = Annotated[str, AfterValidator(_academic_year)]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$"), AfterValidator(_clean)]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL), AfterValidator(_clean)]
 Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Position = tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=180)]]

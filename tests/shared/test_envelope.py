@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.envelope import Headers, Unreadable, WrongShape, from_message, new_event, to_message
 from shared.events import EVENTS
 from shared.events.facts import EmployerRegistered
-from shared.events.submissions import SubmitRequest
+from shared.events.submissions import DescribeSchool, SubmitRequest
 from shared.topics import TOPICS, dead_letters
 
 REQUEST = SubmitRequest(school="118785", group="7A", year=7, size=30, calendars=("tutor",), adjustments={"Ŵyr 株"})
@@ -53,10 +53,48 @@ def test_readers_pass_over_fields_that_they_do_not_know() -> None:
     assert from_message(message.headers, grown).data == fact
 
 
-def test_a_trace_that_is_none_is_replaced() -> None:
+@pytest.mark.parametrize("trace", [b"nonsense", b"00-\x00-\x00-01", b"00-12-34-01"])
+def test_a_trace_that_is_none_is_replaced(trace: bytes) -> None:
     message = to_message(new_event("/test", REQUEST), "")
-    headers = [*((k, v) for k, v in message.headers if k != "ce_traceparent"), ("ce_traceparent", b"nonsense")]
-    assert len(from_message(headers, message.value).traceparent.split("-")) == 4
+    headers = [*((k, v) for k, v in message.headers if k != "ce_traceparent"), ("ce_traceparent", trace)]
+    assert [len(part) for part in from_message(headers, message.value).traceparent.split("-")] == [2, 32, 16, 2]
+
+
+def test_a_correlation_id_that_can_not_be_stored_is_replaced() -> None:
+    message = to_message(new_event("/test", REQUEST), "")
+    headers = [*((k, v) for k, v in message.headers if k != "ce_correlationid"), ("ce_correlationid", b"a\x00b")]
+    event = from_message(headers, message.value)
+    assert event.correlation_id == event.id
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "two\u2028lines", "a bell \x07"])
+def test_a_name_is_one_line_of_text(name: str) -> None:
+    message = to_message(new_event("/test", REQUEST), "")
+    body = json.dumps(json.loads(message.value) | {"adjustments": [name]}).encode()
+    (reason,) = reasons_for(message.headers, body)
+    assert reason["field"] == "/adjustments/0"
+    assert reason["remedy"] in ("write it on one line", "remove them")
+
+
+@pytest.mark.parametrize("name", ["مدرسة الشاطئ", "海辺の学校", "Škola na pláži", "Σχολείο 🏫"])
+def test_text_in_any_script_is_read(name: str) -> None:
+    message = to_message(new_event("/test", REQUEST), "")
+    body = json.dumps(json.loads(message.value) | {"adjustments": [name]}, ensure_ascii=False).encode()
+    assert reasons_for(message.headers, body) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("careers@example.org", True), ("ü.ö@schön.example", True), ("o'neil+x@example.co.uk", True),
+        ("a,b@example.org", False), ("Ann <a@example.org>", False), ("a@[1.2", False), ("a@b..c", False),
+        ("a@example", False), ("a@b@example.org", False),
+    ],
+)  # fmt: skip
+def test_an_address_is_one_that_mail_can_go_to(address: str, good: bool) -> None:
+    message = to_message(new_event("/test", DescribeSchool(school="118785", calendars={})), "")
+    body = json.dumps(json.loads(message.value) | {"contact_email": address}).encode()
+    assert [reason["field"] for reason in reasons_for(message.headers, body)] == [] if good else ["/contact_email"]
 
 
 def test_every_type_has_one_name_a_version_and_a_topic() -> None:

@@ -159,6 +159,15 @@ async def test_what_cannot_be_read_falls_alone(desk: Desk) -> None:
     assert await desk.dead() == 2
 
 
+async def test_what_was_refused_for_its_shape_can_be_replayed_once_it_can_be_read(desk: Desk) -> None:
+    good = came(employer("one"), desk.settings)
+    wrong = replace(good, value=b'{"employer": 7}')
+    await desk.inbox().take([wrong])
+    assert (await desk.noted(), await desk.dead()) == ([], 1)
+    await desk.inbox().take([good, good])
+    assert await desk.noted() == ["one"]
+
+
 async def test_a_database_that_is_away_loses_nothing(desk: Desk) -> None:
     desk.faults = [ConnectionRefusedError("away"), ConnectionResetError("away again")]
     await desk.inbox().take([came(employer("one"), desk.settings)])
