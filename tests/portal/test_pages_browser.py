@@ -43,8 +43,68 @@ def _is_fault(message: ConsoleMessage) -> bool:
     return message.type in ("error", "warning") and "status of 422" not in message.text
 
 
+_FAINT = """() => {
+  const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const numbers = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const colour = numbers(getComputedStyle(e).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")].filter(e => {
+    const box = e.getBoundingClientRect();
+    if (box.width < 2 || ![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) return false;
+    const style = getComputedStyle(e), size = parseFloat(style.fontSize);
+    const [a, b] = [light(numbers(style.color)), light(behind(e))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05) < (size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5);
+  }).map(e => e.outerHTML.slice(0, 120));
+}"""
+"""Texts whose contrast is below that of WCAG 2.2, success criterion 1.4.3."""
+_SMALL = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")].filter(e => {
+  const box = e.getBoundingClientRect();
+  return box.width > 1 && Math.min(box.width, box.height) < 24 && getComputedStyle(e).display !== "inline";
+}).map(e => e.outerHTML.slice(0, 120))"""
+"""Targets smaller than 24 pixels (2.5.8); links inside a sentence may be."""
+_REACHABLE = """() => {
+  const one = e => e.type !== "radio" || e.checked
+    || (!document.querySelector(`[name=${e.name}]:checked`) && e === document.querySelector(`[name=${e.name}]`));
+  window.__wanted = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
+    .filter(e => e.checkVisibility() && one(e));
+  return window.__wanted.length;
+}"""
+"""What a person can use; of radio buttons that belong together one."""
+_UNREACHED = "() => window.__wanted.filter(e => !window.__seen.has(e)).map(e => e.outerHTML.slice(0, 120))"
+_FOCUSED = """() => {
+  const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
+  if (window.__wanted.includes(e)) window.__seen.add(e);
+  return { body: e === document.body, seen: window.__seen.size, html: e.outerHTML.slice(0, 120),
+    shown: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.width > 0 };
+}"""
+
+
+async def works_by_keyboard(page: Page) -> None:
+    """Tab through the page: all that can be used is reached, once around, and where the focus is can be seen."""
+    await page.evaluate("window.__seen = new Set()")
+    reachable = await page.evaluate(_REACHABLE)
+    seen = 0
+    for _ in range(2 * reachable + 10):  # it begins wherever the focus was, and goes around
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(_FOCUSED)
+        assert focused["body"] or focused["shown"], f"the focus can't be seen on {focused['html']}"
+        seen = focused["seen"]
+        if seen == reachable:
+            return
+    raise AssertionError(f"{seen} of {reachable} can be reached by keyboard: not {await page.evaluate(_UNREACHED)}")
+
+
 async def looks_right(page: Page, name: str, folder: Path) -> None:
-    """Take a picture, and check what can be checked without eyes: no sideways scrolling, every field with a label."""
+    """Take a picture, and check what can be checked without eyes.
+
+    No sideways scrolling, a label for every field, contrast, the size of what is to be hit, all by keyboard.
+    """
     await page.screenshot(path=folder / f"{name}.png", full_page=True)
     wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{name} scrolls sideways by {wide} px"
@@ -55,6 +115,9 @@ async def looks_right(page: Page, name: str, folder: Path) -> None:
     assert await page.locator("h1").count() == 1
     ids = await page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
+    assert await page.evaluate(_FAINT) == []
+    assert await page.evaluate(_SMALL) == []
+    await works_by_keyboard(page)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -64,6 +127,7 @@ async def test_a_coordinator_reviews_and_publishes(
     async with signed_in(portal, browser, "coordinator", f"hub:{hub.hub}", width) as page:
         await expect(page.get_by_text("112 of 168 students meet an employer")).to_be_visible()
         await expect(page.get_by_text("can only be seen on Tuesdays").first).to_be_visible()
+        await expect(page.get_by_role("heading", name="56 students: they compete with other groups")).to_be_visible()
         await looks_right(page, f"hub-{width}", tmp_path)
 
         await page.get_by_label("Employer or school").fill("seaview")
@@ -81,6 +145,11 @@ async def test_a_coordinator_reviews_and_publishes(
         await expect(page.get_by_text("3 sessions published.")).to_be_visible()
         await looks_right(page, f"published-{width}", tmp_path)
         await page.get_by_role("link", name="Who decided what").click()
+        approved = (
+            page.get_by_role("row").filter(has_text="Approved") if width == "desktop" else page.locator("tr").nth(2)
+        )
+        await expect(approved).to_contain_text(f"coordinator-{width}@hub-{hub.hub}.example.org")
+        await expect(approved.get_by_role("link")).to_have_count(3)
         await looks_right(page, f"decisions-{width}", tmp_path)
 
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import Response
 
 from services.portal import hubs
 from services.portal.asking import Asking, Running, Transaction, check_csrf
-from services.portal.pages.rendering import go, page
+from services.portal.pages.decided import lines_of, names_of
+from services.portal.pages.rendering import LONDON, go, page
 from services.portal.problems import NotFound, WrongFields
 from services.portal.reviewing import Decided, Review, State, Why, cancel_planning, request_plan
 
 router = APIRouter(prefix="/hub")
 
 PAGE_SESSIONS = 25
+_MOST_DECISIONS = 10_000
 NOTICE = timedelta(days=14)
 """How far ahead the form suggests that new sessions begin: the usual notice of ten school days."""
-LONDON = ZoneInfo("Europe/London")
 HubId = Annotated[str, Path(max_length=100)]
 Csrf = Annotated[str, Form()]
 
@@ -54,8 +56,10 @@ async def progress(request: Request, hub: HubId, asking: Asking, session: Transa
 @router.get("/{hub:path}/decisions")
 async def decisions(request: Request, hub: HubId, asking: Asking, session: Transaction) -> Response:
     """Show who decided what."""
-    found = await hubs.audit(session, asking, hub)
-    return page(request, "decisions.html", asking, hub=hub, decisions=found, address=_address(hub))
+    found = await hubs.audit(session, asking, hub, limit=_MOST_DECISIONS)
+    _, sessions = await hubs.sessions(session, asking, hub, limit=_MOST_DECISIONS)
+    lines = lines_of(found, sessions, await names_of(session, {entry.decided_by for entry in found}))
+    return page(request, "decisions.html", asking, hub=hub, lines=lines, address=_address(hub))
 
 
 @router.get("/{hub:path}/sessions/{encounter}")
@@ -152,10 +156,7 @@ async def overview(
         session, asking, hub, state=state, mode=mode, search=search.strip(),
         offset=(number - 1) * PAGE_SESSIONS, limit=PAGE_SESSIONS,
     )  # fmt: skip
-    shortfalls = await hubs.shortfalls(session, asking, hub)
-    reasons: Counter[str] = Counter()
-    for shortfall in shortfalls:
-        reasons[shortfall.code] += shortfall.students
+    reasons = _reasons(await hubs.shortfalls(session, asking, hub))
     chosen = {"state": state, "mode": mode, "search": search}
 
     def page_link(to: int) -> str:
@@ -164,6 +165,28 @@ async def overview(
     return page(
         request, "hub.html", asking, hub=hub, name=named.get(hub, hub), timetable=timetable, sessions=sessions,
         total=total, number=number, pages=-(-total // PAGE_SESSIONS), page_link=page_link, chosen=chosen,
-        shortfalls=shortfalls, reasons=reasons.most_common(), remedies=await hubs.remedies(session, asking, hub),
+        reasons=reasons, remedies=await hubs.remedies(session, asking, hub),
         run=await _newest_run(session, asking, hub), soonest=(datetime.now(LONDON) + NOTICE).date(), address=_address(hub), states=list(State),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Groups that are left out for the same reason: how many students, at which schools most, and what is said of each."""
+
+    code: str
+    students: int
+    schools: list[tuple[str, int]]
+    sentences: list[str]
+
+
+def _reasons(shortfalls: Sequence[hubs.ShortfallView]) -> list[LeftOut]:
+    """Put what is left out together by reason, the most students first."""
+    found = []
+    for code in dict.fromkeys(one.code for one in shortfalls):
+        alike = sorted((one for one in shortfalls if one.code == code), key=lambda one: -one.students)
+        schools: Counter[str] = Counter()
+        for one in alike:
+            schools[one.school_name] += one.students
+        found.append(LeftOut(code, schools.total(), schools.most_common(), [one.sentence for one in alike]))
+    return sorted(found, key=lambda reason: -reason.students)

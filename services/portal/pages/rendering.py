@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +17,7 @@ from services.portal.asking import csrf_token
 from services.portal.permissions import Principal
 from services.portal.problems import ProblemDetails
 
+LONDON = ZoneInfo("Europe/London")
 HOME = {"employer": "/employer", "school": "/school", "coordinator": "/hub", "admin": "/hub"}
 
 MODE_NAMES = {"in_school": "In school", "workplace": "Visit to a workplace", "virtual": "Virtual"}
@@ -60,8 +62,9 @@ def clock(local: str) -> str:
 
 
 def moment(value: datetime) -> str:
-    """Write a moment: 2 Mar 2027, 09:30 UTC."""
-    return f"{value.day} {value:%b %Y, %H:%M} UTC"
+    """Write a moment as the clocks of England show it: 2 Mar 2027, 09:30."""
+    local = value.astimezone(LONDON)
+    return f"{local.day} {local:%b %Y, %H:%M}"
 
 
 def number(value: int) -> str:
