@@ -114,7 +114,11 @@ class Relay:
             max_batch_size=262_144,
             max_request_size=2 * MAX_EVENT_BYTES,
         )
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self._producer.stop()
+            raise
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

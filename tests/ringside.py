@@ -24,8 +24,8 @@ async def write_messages(settings: Settings, messages: Sequence[Message]) -> Non
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka(), enable_idempotence=True, linger_ms=2, max_request_size=4 * MAX_EVENT_BYTES
     )
-    await producer.start()
     try:
+        await producer.start()
         sent = [
             await producer.send(message.topic, message.value, key=message.key, headers=message.headers)
             for message in messages
@@ -62,9 +62,9 @@ async def _records(
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=4 * MAX_EVENT_BYTES,
     )
-    await consumer.start()
     records: list[Any] = []
     try:
+        await consumer.start()
         async with asyncio.timeout(seconds):
             while not enough(records):
                 polled = await consumer.getmany(timeout_ms=200)

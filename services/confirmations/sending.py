@@ -54,14 +54,23 @@ def smtp(url: str) -> Send:
 
 
 def mailbox(folder: Path) -> Send:
-    """Print each message into a folder, as the file that a mail program opens; the same message replaces itself."""
+    """Print each message into a folder, as the file that a mail program opens; the same message replaces itself.
+
+    A file is there only once it is whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
 
     async def send(message: EmailMessage) -> None:
         name = message["Message-ID"].strip("<>").split("@")[0].replace("/", "_")
-        await asyncio.to_thread((folder / f"{name}.eml").write_bytes, message.as_bytes())
+        await asyncio.to_thread(_put, folder / f"{name}.eml", message.as_bytes())
 
     return send
+
+
+def _put(path: Path, content: bytes) -> None:
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 _NEWER = text(
