@@ -63,7 +63,7 @@ class Submissions:
             return []
         connection = await session.connection()
         register = await load(connection, submissions)
-        known = frozenset(register.entries)
+        known = dict(register.entries)
         answered: list[Event[Any]] = []
         for event in sorted(single, key=_turn):
             answered += answers(event, decide(event.data, register))

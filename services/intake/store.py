@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,8 +49,15 @@ _UPDATE = text(
     "UPDATE register SET hub = new.hub, version = new.version, fact_version = new.fact_version, "  # noqa: S608 - constants
     "withdrawn = new.withdrawn, document = new.document, changed_at = now() FROM "
     + _ROWS
-    + " WHERE register.subject = new.subject"
+    + " JOIN unnest(CAST(:subjects AS text[]), CAST(:known_versions AS bigint[]), CAST(:known_fact_versions AS bigint[])) "
+    "AS known (subject, version, fact_version) ON known.subject = new.subject "
+    "WHERE register.subject = new.subject AND register.version = known.version "
+    "AND register.fact_version = known.fact_version"
 )
+
+
+class RegisterChanged(RuntimeError):
+    """Another copy changed the same thing meanwhile: submissions of one organisation came by different Kafka keys."""
 
 
 async def lock(connection: AsyncConnection, *, alone: bool) -> None:
@@ -96,18 +103,23 @@ async def load(connection: AsyncConnection, submissions: Sequence[Submission]) -
     return register
 
 
-async def save(connection: AsyncConnection, register: Register, known: Iterable[str]) -> None:
-    """Write what the decisions have changed; `known` are the subjects that the register had when it was loaded."""
-    there = set(known)
+async def save(connection: AsyncConnection, register: Register, known: Mapping[str, Entry]) -> None:
+    """Write what the decisions have changed; `known` are the entries as they were loaded.
+
+    Raises RegisterChanged where one is no longer so: the batch is decided again on what is there now.
+    """
     changed = [register.entries[subject] for subject in sorted(register.changed)]
     for statement, entries in (
-        (_INSERT, [entry for entry in changed if entry.subject not in there]),
-        (_UPDATE, [entry for entry in changed if entry.subject in there]),
+        (_INSERT, [entry for entry in changed if entry.subject not in known]),
+        (_UPDATE, [entry for entry in changed if entry.subject in known]),
     ):
         if entries:
-            await connection.execute(
+            before = [known.get(entry.subject, entry) for entry in entries]
+            written = await connection.execute(
                 statement,
                 {
+                    "known_versions": [entry.version for entry in before],
+                    "known_fact_versions": [entry.fact_version for entry in before],
                     "subjects": [entry.subject for entry in entries],
                     "kinds": [entry.kind for entry in entries],
                     "organisations": [entry.organisation for entry in entries],
@@ -118,6 +130,8 @@ async def save(connection: AsyncConnection, register: Register, known: Iterable[
                     "documents": [entry.document() for entry in entries],
                 },
             )
+            if written.rowcount != len(entries):
+                raise RegisterChanged
 
 
 def _named(said: Submission) -> list[str]:

@@ -61,7 +61,7 @@ async def know_the_parties(settings: Settings, wiring: Wiring, *parties: EventDa
 
 async def until(wiring: Wiring, query: Any, enough: Callable[[Sequence[Any]], bool]) -> None:
     """Wait until the service's tables hold what is asked for."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with wiring.database.transaction() as session:
                 if enough((await session.exec(query)).all()):
@@ -74,7 +74,7 @@ def news(events: list[Event[Any]]) -> set[tuple[str, str, int]]:
 
 
 async def mails(folder: Path, count: int) -> list[Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(list(folder.glob("*.eml"))) < count:
             await asyncio.sleep(0.1)
     return [message_from_bytes(path.read_bytes(), policy=default) for path in sorted(folder.glob("*.eml"))]
@@ -160,7 +160,7 @@ async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(ring_sett
         server = Controller(inbox, hostname="127.0.0.1", port=port)
         server.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(inbox.subjects) < 2:
                     await asyncio.sleep(0.1)
             await until(wiring, select(Mail), lambda found: {one.status for one in found} == {"sent", "superseded"})

@@ -121,7 +121,7 @@ async def test_good_rows_are_taken_and_bad_ones_told(portal: Running, hub: Hub, 
         data = [event.data for event in events if isinstance(event.data, SubmitRequest)]
         return [one for one in data if one.batch and one.batch.id == file["id"]]
 
-    events = await ringside.events_until(portal.settings, [SUBMISSIONS], lambda all_: len(rows(all_)) == 2, seconds=20)
+    events = await ringside.events_until(portal.settings, [SUBMISSIONS], lambda all_: len(rows(all_)) == 2)
     assert [(one.group, one.batch.row, one.batch.rows, one.batch.take) for one in rows(events) if one.batch] == [
         (f"{school}-X1", 1, 2, "good"), (f"{school}-X3", 2, 2, "good"),
     ]  # fmt: skip

@@ -42,9 +42,7 @@ async def decisions_of(portal: Running, hub: Hub, count: int) -> list[Any]:
     def mine(events: list[Event[Any]]) -> list[Any]:
         return [event.data for event in events if event.data.hub == hub.hub]
 
-    events = await ringside.events_until(
-        portal.settings, [DECISIONS], lambda all_: len(mine(all_)) >= count, seconds=20
-    )
+    events = await ringside.events_until(portal.settings, [DECISIONS], lambda all_: len(mine(all_)) >= count)
     return mine(events)
 
 

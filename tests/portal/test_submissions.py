@@ -42,7 +42,7 @@ async def test_a_submission_travels_to_intake_and_its_answer_comes_back(
     def there(events: list[Event[object]]) -> bool:
         return any(event.id == submission for event in events)
 
-    events = await ringside.events_until(portal.settings, [SUBMISSIONS], there, seconds=20)
+    events = await ringside.events_until(portal.settings, [SUBMISSIONS], there)
     event = next(event for event in events if event.id == submission)
     assert (event.source, event.data) == ("/portal", SubmitAvailability.model_validate(offer))
 

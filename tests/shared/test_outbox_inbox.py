@@ -83,7 +83,7 @@ class Desk:
             return [RegisterEmployer.model_validate_json(row.value).name for row in rows]
 
     async def until(self, enough: Callable[[list[str]], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not enough(await self.noted()):
                 await asyncio.sleep(0.05)
 
