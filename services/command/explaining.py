@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from services.matching.planning.checker import check_sessions
 from services.matching.planning.clock import local_time
 from services.matching.planning.explanation.placed import why_placed
 from services.matching.planning.explanation_check import CODES
 from services.matching.planning.levels import covered_by_group, floor_of
-from services.matching.planning.model import Problem, Remedy, Timetable, Unmet
+from services.matching.planning.model import Problem, Remedy, Session, Timetable, Unmet
+from services.matching.planning.reading import ProblemFile
 from services.matching.planning.rules import Known, Plan
+from services.matching.planning.search.touched import touched_by
 from services.matching.planning.telling import MODE_NAMES, REASONS, name_group, name_offer, reason_sentence
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 _GROUPS_A_REASON = 5
 _REMEDIES = 15
+_TOUCHED_NAMED = 10
+_LOOKING_SECONDS, _ASKS_FOR_A_GROUP = 30.0, 3
 
 
 def explanation_of_plan(problem: Problem, timetable: Timetable) -> str:
@@ -26,6 +32,8 @@ def explanation_of_plan(problem: Problem, timetable: Timetable) -> str:
     known = Known(problem)
     plan = Plan(known, timetable.sessions)
     parts = [*_coverage(plan, timetable), "", *_reasons(known, timetable), "", *_remedies(timetable)]
+    if problem.in_force is not None:
+        parts += ["", *touched_in_words(problem, timetable.sessions)]
     return "\n".join(parts)
 
 
@@ -45,11 +53,47 @@ def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> st
             lines.append(f"{reason_sentence(known, unmet)} [{unmet.code}]")
             if unmet.with_groups:
                 lines.append("Together with: " + _some([name_group(known, other) for other in unmet.with_groups], 10))
-    helping = [remedy for remedy in timetable.remedies if _helps(remedy, id_)]
-    if helping:
-        lines.append("What would help:")
-        lines += [f"  {_remedy(remedy)}" for remedy in helping]
+    if id_ not in plan.seatings_of_group:
+        helping = [f"  {_remedy(remedy)}" for remedy in timetable.remedies if _helps(remedy, id_)]
+        lines += ["What would help:", *helping] if helping else ["No single ask was found that would help it."]
     return "\n".join(lines)
+
+
+def with_help_for(problem_file: ProblemFile, timetable: Timetable, id_: str) -> Timetable:
+    """Add what would help one group that attends nothing, where no remedy of the timetable does and its plan keeps the rules."""
+    attends = any(seat.group == id_ for session in timetable.sessions for seat in session.attendances)
+    if attends or any(_helps(remedy, id_) for remedy in timetable.remedies):
+        return timetable
+    if check_sessions(problem_file.problem, timetable.sessions):
+        return timetable
+    from services.matching.planning.remedies import find_remedies
+
+    found = find_remedies(
+        problem_file, timetable.sessions, seconds=_LOOKING_SECONDS, limit=_ASKS_FOR_A_GROUP, alone=id_
+    )
+    return replace(timetable, remedies=found)
+
+
+def touched_in_words(problem: Problem, sessions: Sequence[Session]) -> Iterator[str]:
+    """Tell which employers and schools have another plan than they were told, and how many students of theirs."""
+    known, touched = Known(problem), touched_by(problem, sessions)
+    employers, schools = touched["employers"], touched["schools"]
+    if not employers and not schools:
+        yield "Touched: nobody. All that people have been told stands."
+        return
+    parties = f"{_times(len(employers), 'employer')} and {_times(len(schools), 'school')}"
+    yield f"Touched: {parties}; all others keep what they were told."
+    for party, named in ((employers, known.employers), (schools, known.schools)):
+        ranked = sorted(party, key=lambda id_: (-party[id_]["gone"] - party[id_]["new"], id_))
+        for id_ in ranked[:_TOUCHED_NAMED]:
+            changes = [
+                f"{_times(party[id_][change], 'student')} {what}"
+                for change, what in (("gone", "not as they were told"), ("new", "new"))
+                if party[id_][change]
+            ]
+            yield f"  {named[id_].name or id_}: {', '.join(changes)}"
+        if len(ranked) > _TOUCHED_NAMED:
+            yield f"  ... and {len(ranked) - _TOUCHED_NAMED:,} more"
 
 
 def asked_set_in_words(asked: AskedSet, minutes: int) -> str:

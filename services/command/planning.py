@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.command.explaining import asked_set_in_words, explanation_of_group, explanation_of_plan
+from services.command.explaining import (
+    asked_set_in_words,
+    explanation_of_group,
+    explanation_of_plan,
+    touched_in_words,
+    with_help_for,
+)
 from services.command.planning_files import (
     check_before_writing,
     check_writable,
@@ -161,6 +167,8 @@ def solve(
         f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
         f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"
     )
+    if problem_file.problem.in_force is not None and not what_if:
+        typer.echo("\n".join(touched_in_words(problem_file.problem, timetable.sessions)))
 
 
 def check(
@@ -203,7 +211,8 @@ def explain(
     if group is not None and group not in {each.id for each in problem_file.problem.groups}:
         stop(f"{problem}: there is no group {group!r}. Give the id of one of its groups.")
     if group is not None:
-        typer.echo(explanation_of_group(problem_file.problem, planned, group))
+        helped = with_help_for(problem_file, planned, group)
+        typer.echo(explanation_of_group(problem_file.problem, helped, group))
         return
     typer.echo(explanation_of_plan(problem_file.problem, planned))
     if asks is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
+from services.command.explaining import touched_in_words
 from services.matching.planning.faults import Fault, kind_of, pointer_to, shown
 from services.matching.planning.levels import covered_by_group
 from services.matching.planning.model import Problem, Session, Timetable
@@ -76,28 +77,9 @@ def effect(before: Problem, after: Problem, repaired: Timetable) -> Iterator[str
     losses = {id_: was[id_] - is_.get(id_, 0) for id_ in was if was[id_] > is_.get(id_, 0)}
     yield _groups("Gain", gains, lambda id_: name_group(new, id_))
     yield _groups("Lose", losses, lambda id_: name_group(new if id_ in new.groups else old, id_))
-    yield from _touched(new, repaired.stats.get("touched", {}))
+    yield from touched_in_words(after, repaired.sessions)
     yield f"No plan of the changed problem can cover more than {repaired.proof.bound:,}."
     yield f"Answered in {repaired.stats['seconds']:,.1f} s."
-
-
-def _touched(known: Known, touched: Mapping[str, Any]) -> Iterator[str]:
-    employers, schools = touched.get("employers", {}), touched.get("schools", {})
-    if not employers and not schools:
-        yield "Touched: nobody. All that people have been told stands."
-        return
-    yield f"Touched: {_times(len(employers), 'employer')} and {_times(len(schools), 'school')}; all others keep what they were told."
-    for parties, named in ((employers, known.employers), (schools, known.schools)):
-        ranked = sorted(parties, key=lambda id_: (-parties[id_]["gone"] - parties[id_]["new"], id_))
-        for id_ in ranked[:_NAMED]:
-            changes = [
-                f"{_times(parties[id_][change], 'student')} {what}"
-                for change, what in (("gone", "told before, not any more"), ("new", "new"))
-                if parties[id_][change]
-            ]
-            yield f"  {named[id_].name or id_}: {', '.join(changes)}"
-        if len(ranked) > _NAMED:
-            yield f"  ... and {len(ranked) - _NAMED:,} more"
 
 
 def _groups(verb: str, students: Mapping[str, int], name: Callable[[str], str]) -> str:

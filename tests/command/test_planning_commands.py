@@ -21,6 +21,7 @@ from tests.matching.planning.builders import (
     ALL_WEEK,
     AT_9,
     MONDAY,
+    MONDAY_AM,
     make_employer,
     make_file,
     make_group,
@@ -268,3 +269,24 @@ def test_explain_tells_the_best_set_of_asks_within_a_budget(tmp_path: Path) -> N
     assert "--asks MINUTES" not in done.stdout
     assert "No ask within 1 minutes of people's time was found" in run("explain", *paths, "--asks", "1").stdout
     assert run("explain", *paths, "--asks", "5", "--group", "G1").returncode == 2
+
+
+def test_explain_finds_what_would_help_a_group_that_no_remedy_of_the_timetable_helps(
+    problem: Path, timetable: Path
+) -> None:
+    write_json(timetable, {**json.loads(timetable.read_text()), "remedies": []})
+    told = run("explain", problem, timetable, "--group", "G3").stdout
+    assert "What would help:\n  Ask " in told
+    assert ": 10 more students for " in told
+    assert "help" not in run("explain", problem, timetable, "--group", "G1").stdout
+
+
+def test_a_repair_says_whom_it_touches(tmp_path: Path) -> None:
+    told = {"id": "X", "offer": "O1", "start": AT_9, "school": "S1", "attendances": [{"group": "G1", "students": 25}]}
+    tree = make_tree(policy={"repair": True}, in_force={"sessions": [told]}, groups=[make_group(on=MONDAY_AM)])
+    write_json(tmp_path / "p.json", tree)
+    paths = (tmp_path / "p.json", tmp_path / "t.json")
+    done = run("solve", paths[0], "-o", paths[1], "--seconds", "0")
+    said = "Touched: 1 employer and 1 school; all others keep what they were told.\n  Employer E1: 25 students not as they were told"
+    assert said in done.stdout
+    assert said in run("explain", *paths).stdout

@@ -28,11 +28,11 @@ MOST_STARTS = 24
 
 
 class Candidates:
-    """Finds candidate sessions around one plan; each source gives those that would take most first."""
+    """Finds candidate sessions around one plan, for all groups or for one `alone`; each source gives those that would take most first."""
 
-    def __init__(self, problem: Problem, plan: Plan) -> None:
-        self.problem, self.plan = problem, plan
-        self.need = Need(problem, plan)
+    def __init__(self, problem: Problem, plan: Plan, alone: str | None = None) -> None:
+        self.problem, self.plan, self._alone = problem, plan, alone
+        self.need = Need(problem, plan, alone)
         self._eligibility = Eligibility(problem, self.need.relaxation.classes)
         self._taken = len(plan.by_id)
 
@@ -49,7 +49,9 @@ class Candidates:
         employers = tuple(replace(e, radius_km=e.radius_km * WIDER_REACH) for e in self.problem.employers)
         groups = tuple(replace(g, max_travel_km=g.max_travel_km * WIDER_REACH) for g in self.problem.groups)
         wide = replace(self.problem, employers=employers, groups=groups)
-        yield from self._at_vertices(Need(wide, self.plan), lambda offer: sessions_left(self.plan, offer) > 0)
+        yield from self._at_vertices(
+            Need(wide, self.plan, self._alone), lambda offer: sessions_left(self.plan, offer) > 0
+        )
 
     def larger_rooms(self) -> Iterator[Candidate]:
         """Find waiting groups that could join a session that is held, if it had more seats."""
@@ -95,7 +97,8 @@ class Candidates:
             if groups and offer is not None:
                 met = frozenset[str]().union(*(group.adjustments for group in groups))
                 offers.append(replace(offer, years=frozenset(group.year for group in groups), adjustments=met))
-        yield from self._at_vertices(Need(replace(self.problem, offers=tuple(offers), forbidden=()), self.plan))
+        wide = replace(self.problem, offers=tuple(offers), forbidden=())
+        yield from self._at_vertices(Need(wide, self.plan, self._alone))
 
     def _new_offer(self, school: str, calendars: list[str]) -> Offer | None:
         here, known = self.plan.known.schools[school].position, self.plan.known

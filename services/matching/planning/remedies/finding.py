@@ -33,17 +33,23 @@ class AskedSet:
 
 
 def find_remedies(
-    problem_file: ProblemFile, sessions: Sequence[Session], *, seconds: float | None = None, limit: int = 20
+    problem_file: ProblemFile,
+    sessions: Sequence[Session],
+    *,
+    seconds: float | None = None,
+    limit: int = 20,
+    alone: str | None = None,
 ) -> tuple[Remedy, ...]:
     """Find what people could be asked for, ranked by students gained for each minute asked of them.
 
+    What is found places any groups that attend nothing, or the one that is asked about `alone`.
     The plan must keep the hard rules. Each remedy holds by the checker's own test; after `seconds` (None: no limit) what
     has been found is given.
     """
     begun = monotonic()
     deadline = None if seconds is None else begun + seconds
     looking = None if seconds is None else begun + LOOKING_SHARE * seconds
-    ranked = sorted(_found(problem_file, sessions, looking), key=_rank)
+    ranked = sorted(_found(problem_file, sessions, looking, alone), key=_rank)
     kept: list[Remedy] = []
     check = RemedyCheck(problem_file, sessions)
     kinds: dict[str, int] = {}
@@ -79,10 +85,12 @@ def best_set(
     return AskedSet(tuple(chosen), sum(remedy.would_cover for remedy in chosen), minutes - left)
 
 
-def _found(problem_file: ProblemFile, sessions: Sequence[Session], deadline: float | None) -> Iterator[Remedy]:
+def _found(
+    problem_file: ProblemFile, sessions: Sequence[Session], deadline: float | None, alone: str | None
+) -> Iterator[Remedy]:
     plan = Plan(Known(problem_file.problem), sessions)
     asking = Asking(problem_file.problem, plan)
-    for source in Candidates(problem_file.problem, plan).sources():
+    for source in Candidates(problem_file.problem, plan, alone).sources():
         kept = refused = 0
         for candidate in source():
             if kept >= MOST_KEPT or refused >= MOST_REFUSED or _is_over(deadline):

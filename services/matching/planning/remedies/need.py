@@ -14,14 +14,20 @@ from services.matching.planning.vertices import Integers
 
 
 class Need:
-    """The groups of a plan that attend nothing, by the classes of a problem's relaxation (which may be a wider one)."""
+    """The groups of a plan that attend nothing (or one of them alone), by the classes of a problem's relaxation.
 
-    def __init__(self, problem: Problem, plan: Plan) -> None:
+    The problem may be a wider one than the plan's.
+    """
+
+    def __init__(self, problem: Problem, plan: Plan, alone: str | None = None) -> None:
         self.problem = problem
         self.relaxation: Relaxation = relax(problem)
         classes = self.relaxation.classes
+        waits = {
+            group.id for group in problem.groups if group.id not in plan.seatings_of_group and alone in (None, group.id)
+        }
         self.waiting: list[list[str]] = [
-            [problem.groups[member].id for member in members if problem.groups[member].id not in plan.seatings_of_group]
+            [problem.groups[member].id for member in members if problem.groups[member].id in waits]
             for members in classes.members
         ]
         self.count: Integers = np.array([len(groups) for groups in self.waiting], dtype=np.int64)

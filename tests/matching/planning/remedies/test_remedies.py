@@ -157,6 +157,18 @@ def test_a_plan_that_covers_everybody_needs_nothing() -> None:
     assert find_remedies(problem_file, PLACED) == ()
 
 
+@pytest.mark.parametrize("lever", LEVERS)
+def test_what_would_help_one_group_alone_places_that_group(lever: str) -> None:
+    _, problem_file, sessions, _ = LEVERS[lever]
+    attending = {seat.group for one in sessions for seat in one.attendances}
+    for one in problem_file.problem.groups:
+        found = find_remedies(problem_file, sessions, alone=one.id)
+        assert bool(found) == (one.id not in attending)
+        for remedy in found:
+            assert RemedyCheck(problem_file, sessions).faults_of(remedy) == []
+            assert {seat.group for held in remedy.sessions for seat in held.attendances} - attending == {one.id}
+
+
 def test_the_same_plan_gives_the_same_remedies() -> None:
     problem_file = file_of(offer())
     assert find_remedies(problem_file, PLACED) == find_remedies(problem_file, PLACED)
