@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -23,6 +23,9 @@ from shared.logging import get_logger
 
 _STATIC = Path(__file__).parent / "static"
 _SIGNED_IN_SECONDS = 12 * 3600
+
+_NOT_KEPT = ("22021", "22P05")
+"""What PostgreSQL calls a character that it has no place for, in text and in JSON."""
 
 _ABOUT = """
 What people and machines submit comes in here, and what became of it can be read here.
@@ -64,6 +67,7 @@ def build_app(portal: Portal | None = None, *, secret: str = "", https: bool = F
     app.add_exception_handler(HTTPException, _on_http_exception)
     for away in (OperationalError, InterfaceError, ConnectionError):
         app.add_exception_handler(away, _on_database_away)
+    app.add_exception_handler(DBAPIError, _on_database_fault)
     app.add_exception_handler(Exception, _on_fault)
     app.add_middleware(
         SessionMiddleware, secret_key=secret, session_cookie=SESSION_COOKIE, max_age=_SIGNED_IN_SECONDS,
@@ -154,6 +158,18 @@ async def _on_database_away(request: Request, error: Exception) -> Response:  # 
         title="Not available at the moment", status=503, detail="The database can't be reached. Try again in a minute."
     )
     return _answer(request, details, retry_after_seconds=60)
+
+
+async def _on_database_fault(request: Request, error: Exception) -> Response:
+    """Refuse text that the database can't keep (it has a zero byte); any other error of it is a fault of ours."""
+    if getattr(getattr(error, "orig", None), "sqlstate", "") not in _NOT_KEPT:
+        raise error
+    details = ProblemDetails(
+        title="This can't be read",
+        status=400,
+        detail="It has characters that are no text: remove them, and send it again.",
+    )
+    return _answer(request, details)
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:

@@ -18,6 +18,7 @@ from services.portal.pages.decided import lines_of, names_of
 from services.portal.pages.rendering import LONDON, go, page
 from services.portal.problems import NotFound, WrongFields
 from services.portal.reviewing import Decided, Review, State, Why, cancel_planning, request_plan
+from shared.events.fields import Id, LongText
 
 router = APIRouter(prefix="/hub")
 
@@ -105,10 +106,10 @@ async def decide(
     request: Request, hub: HubId, asking: Asking, portal: Running, session: Transaction,
     version: Annotated[int, Form(ge=1)],
     action: Annotated[Literal["approve", "approve_all", "pin", "unpin", "return", "publish"], Form()],
-    encounter: Annotated[list[str] | None, Form()] = None,
+    encounter: Annotated[list[Id] | None, Form()] = None,
     seen: Annotated[State | None, Form()] = None,
     why: Annotated[Why | None, Form()] = None,
-    reason: Annotated[str, Form(max_length=2000)] = "",
+    reason: Annotated[LongText, Form()] = "",
     csrf: Csrf = "",
 ) -> Response:  # fmt: skip
     """Take a decision about one session, several or all."""
