@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 _GROUPS_A_REASON = 5
 _REMEDIES = 15
 _TOUCHED_NAMED = 10
-_LOOKING_SECONDS, _ASKS_FOR_A_GROUP = 30.0, 3
+_LOOKING_SECONDS, _ASKS_FOR_A_GROUP = 15.0, 3
 
 
 def explanation_of_plan(problem: Problem, timetable: Timetable) -> str:
     """Tell of the whole plan: coverage, reasons with numbers and names, and what would help."""
     known = Known(problem)
     plan = Plan(known, timetable.sessions)
-    parts = [*_coverage(plan, timetable), "", *_reasons(known, timetable), "", *_remedies(timetable)]
+    parts = [*_coverage(plan, timetable), "", *_reasons(known, timetable)]
+    if timetable.unmet:
+        parts += ["", *_remedies(timetable)]
     if problem.in_force is not None:
         parts += ["", *touched_in_words(problem, timetable.sessions)]
     return "\n".join(parts)
@@ -57,6 +59,15 @@ def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> st
         helping = [f"  {_remedy(remedy)}" for remedy in timetable.remedies if _helps(remedy, id_)]
         lines += ["What would help:", *helping] if helping else ["No single ask was found that would help it."]
     return "\n".join(lines)
+
+
+def with_help(problem_file: ProblemFile, timetable: Timetable) -> Timetable:
+    """Add what would help, where a timetable says nothing of it and its plan keeps the rules."""
+    if timetable.remedies or not timetable.unmet or check_sessions(problem_file.problem, timetable.sessions):
+        return timetable
+    from services.matching.planning.remedies import find_remedies
+
+    return replace(timetable, remedies=find_remedies(problem_file, timetable.sessions, seconds=_LOOKING_SECONDS))
 
 
 def with_help_for(problem_file: ProblemFile, timetable: Timetable, id_: str) -> Timetable:
@@ -147,7 +158,7 @@ def _reasons(known: Known, timetable: Timetable) -> Iterator[str]:
 
 def _remedies(timetable: Timetable) -> Iterator[str]:
     if not timetable.remedies:
-        yield "No remedies are given."
+        yield "No ask was found that would help."
         return
     yield "What would help, by students gained for each minute asked:"
     for place, remedy in enumerate(timetable.remedies[:_REMEDIES], start=1):

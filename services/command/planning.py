@@ -22,6 +22,7 @@ from services.command.explaining import (
     explanation_of_group,
     explanation_of_plan,
     touched_in_words,
+    with_help,
     with_help_for,
 )
 from services.command.planning_files import (
@@ -214,7 +215,7 @@ def explain(
         helped = with_help_for(problem_file, planned, group)
         typer.echo(explanation_of_group(problem_file.problem, helped, group))
         return
-    typer.echo(explanation_of_plan(problem_file.problem, planned))
+    typer.echo(explanation_of_plan(problem_file.problem, with_help(problem_file, planned)))
     if asks is not None:
         from services.matching.planning.remedies import best_set
 

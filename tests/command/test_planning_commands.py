@@ -275,6 +275,10 @@ def test_explain_finds_what_would_help_a_group_that_no_remedy_of_the_timetable_h
     problem: Path, timetable: Path
 ) -> None:
     write_json(timetable, {**json.loads(timetable.read_text()), "remedies": []})
+    assert (
+        "What would help, by students gained for each minute asked:\n   1. Ask "
+        in run("explain", problem, timetable).stdout
+    )
     told = run("explain", problem, timetable, "--group", "G3").stdout
     assert "What would help:\n  Ask " in told
     assert ": 10 more students for " in told
