@@ -50,6 +50,7 @@ class Coordinator:
     ) -> dict[str, Any]:
         """Ask for a plan and wait for it; `on_run` sees the run as it goes. Raises PlanFailed.
 
+        Where nothing better was found it gives the timetable that stays.
         No new session starts before `not_before`, a local time of the hub; None plans the whole year.
         """
         job = (await self._post("/plans", {"seconds": seconds, "not_before": not_before}))["job"]
@@ -109,6 +110,8 @@ class Coordinator:
         raise PlanFailed(f"no plan of {self.hub} within {seconds * 2 + 120:.0f} seconds: see the log of matching")
 
     async def _timetable_of(self, run: dict[str, Any]) -> dict[str, Any]:
+        if run["outcome"] == "unchanged":
+            return await self.timetable()
         if run["outcome"] != "proposed":
             raise PlanFailed(f"planning ended {run['outcome']}: {run['message'] or 'see the log of matching'}")
         deadline = time.monotonic() + 60

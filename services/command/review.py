@@ -60,6 +60,8 @@ def plan(
     def tell(run: dict[str, Any]) -> None:
         if run["bound"]:
             typer.echo(f"\r{run['seconds']:6.0f} s  {run['covered']:,} of at most {run['bound']:,} students ", nl=False)
+        if run["outcome"] == "unchanged":
+            typer.echo("\nNothing better was found: the timetable stays as it is.", nl=False)
 
     timetable = _with(hub, token, portal, lambda coordinator: coordinator.plan(seconds, tell, not_before))
     typer.echo("")
