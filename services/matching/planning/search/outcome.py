@@ -13,6 +13,7 @@ from services.matching.planning.search.level_bounds import level_bounds
 from services.matching.planning.search.messages import Bounded, Found, Proven
 from services.matching.planning.search.plan import Rows, rows_of_pins, sessions_of_rows
 from services.matching.planning.search.ranking import COVERED, rank
+from services.matching.planning.standing import still_standing
 
 
 class Outcome:
@@ -76,7 +77,9 @@ class Outcome:
         return not violations
 
     def checked_sessions(self) -> tuple[Session, ...]:
-        """Return the sessions of the best plan that keeps every hard rule."""
+        """Return the sessions of the best plan that keeps every hard rule; before there is one, what still stands of the plan in force."""
+        if self.best is None and self.problem.in_force:
+            return still_standing(self.problem)
         if self.best is None or not self._is_sound(self.best.rows):
             return sessions_of_rows(self.problem, self._sound)
         return sessions_of_rows(self.problem, self.best.rows)
