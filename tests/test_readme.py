@@ -1,7 +1,11 @@
-"""The README stays true: its commands exist with these options, its make targets too, and its links lead somewhere."""
+"""The README stays true: its commands exist and work, its make targets too, and its links lead somewhere.
+
+What it says of operating is done by `tests/journeys/test_operating.py`.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +16,7 @@ import pytest
 import typer.main
 
 from services.command.app import HOMES, build
+from tests.command.processes import COMMAND
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,7 +31,7 @@ PROGRAM = typer.main.get_command(build(HOMES.values()))
 def test_its_commands_exist_with_these_options(line: str) -> None:
     words = shlex.split(line.split("|", maxsplit=1)[0])[1:]
     command: Any = PROGRAM
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and words:
         assert words[0] in command.commands, line
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
@@ -52,3 +57,23 @@ def test_its_links_lead_somewhere(target: str) -> None:
 @pytest.mark.parametrize("path", re.findall(r"`((?:services|shared|schemas|deploy|tests)/[^` ]*)`", README))
 def test_its_code_map_is_of_this_tree(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_its_planning_commands_do_what_they_say_one_after_the_other(tmp_path: Path) -> None:
+    """Run the block on planning with files as it stands; only the budgets are shorter."""
+    (block,) = [block for block in BLOCKS if "encounters scenario" in block]
+    lines = [line.split("#")[0].strip() for line in block.splitlines()]
+    small = [*COMMAND, "scenario", "--schools", "2", "-o", "hubs/small.json"]
+    (tmp_path / "hubs").mkdir()
+    subprocess.run(small, cwd=tmp_path, check=True, capture_output=True)
+    patch = [{"op": "replace", "path": "/schools/0/hosting_limit", "value": 2}]
+    (tmp_path / "patch.json").write_text(json.dumps(patch))
+    for line in lines:
+        words = shlex.split(re.sub(r"--seconds \d+", "", line))[1:]
+        budget = ["--seconds", "10"] if words[0] == "solve" else []
+        done = subprocess.run(
+            [*COMMAND, *words, *budget], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    for written in ("problem.json", "timetable.json", "new.json", "timetables/small.timetable.json"):
+        assert (tmp_path / written).exists(), written
