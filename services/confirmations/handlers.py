@@ -15,7 +15,7 @@ from services.confirmations.telling import Names, Telling, TellingKey, what_to_t
 from shared.envelope import Event, new_event
 from shared.events.decisions import SessionPublished, TimetablePublished
 from shared.events.encounters import EncounterTold
-from shared.events.facts import EmployerRegistered, SchoolDescribed, SchoolRegistered
+from shared.events.facts import AvailabilityRegistered, EmployerRegistered, SchoolDescribed, SchoolRegistered
 from shared.logging import get_logger
 from shared.outbox import send
 from shared.settings import Settings
@@ -49,7 +49,7 @@ class Handlers:
         self._log = get_logger(service="confirmations")
 
     async def facts(self, session: AsyncSession, events: Sequence[Event[Any]]) -> None:
-        """Keep the names and contacts of employers and schools; a late older fact changes nothing.
+        """Keep the names and contacts of employers and schools, and where visits go; a late older fact changes nothing.
 
         Mail that waited for an address goes out once there is one, unless its encounter has begun.
         """
@@ -154,7 +154,13 @@ async def _names(session: AsyncSession) -> Names:
     def of(kind: str, what: str) -> dict[str, str]:
         return {party.id: party.data[what] for party in parties if party.kind == kind}
 
-    return Names(of("employer", "name"), of("school", "name"), of("employer", "postcode"), of("school", "postcode"))
+    return Names(
+        of("employer", "name"),
+        of("school", "name"),
+        of("employer", "postcode"),
+        of("school", "postcode"),
+        {offer: postcode for offer, postcode in of("availability", "postcode").items() if postcode},
+    )
 
 
 def _told_row(news: str, data: EncounterTold) -> dict[str, Any]:
@@ -175,6 +181,9 @@ def _party(data: object) -> dict[str, Any] | None:
         case EmployerRegistered():
             told = {"name": data.name, "postcode": data.postcode, "email": data.contact_email}
             return {"kind": "employer", "id": data.employer, "part": "register", "version": data.version, "data": told}
+        case AvailabilityRegistered(mode="workplace"):
+            key = {"kind": "availability", "id": data.availability, "part": "register"}
+            return {**key, "version": data.version, "data": {"postcode": data.postcode}}
         case SchoolRegistered():
             told = {"name": data.name, "postcode": data.postcode}
             return {"kind": "school", "id": data.school, "part": "register", "version": data.version, "data": told}

@@ -22,7 +22,10 @@ class _Table(SQLModel):
 
 
 class Party(_Table, table=True):
-    """A hub, school or employer: its name and where its mail goes. `version` is that of the fact it came from."""
+    """A school or employer: its name and where its mail goes; or where an offer takes place, if not at its employer's.
+
+    `version` is that of the fact it came from.
+    """
 
     __tablename__ = "parties"
     kind: str = Field(primary_key=True)

@@ -28,12 +28,13 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names of employers and schools by id, and where the employers are."""
+    """Names of employers and schools by id, and where they are, and those offers that have a place of their own."""
 
     employers: Mapping[str, str]
     schools: Mapping[str, str]
     employer_postcodes: Mapping[str, str]
     school_postcodes: Mapping[str, str]
+    offer_postcodes: Mapping[str, str]
 
 
 def what_to_tell(
@@ -114,11 +115,12 @@ def place(session: SessionPublished, names: Names) -> str:
         where, postcode = names.schools.get(session.school, session.school), names.school_postcodes.get(session.school)
     else:
         where = names.employers.get(session.employer, session.employer)
-        postcode = names.employer_postcodes.get(session.employer)
+        postcode = names.offer_postcodes.get(session.offer) or names.employer_postcodes.get(session.employer)
     return f"{where}, {postcode}" if postcode else where
 
 
 def _concerns(data: Mapping[str, Any]) -> tuple[Any, ...]:
     """Pick what a party must hear about when it changes: when, where, how and with whom."""
     attendances = sorted((one["group"], one["students"]) for one in data["attendances"])
-    return data["start"], data["end"], data["mode"], data["school"], data["offer"], attendances
+    position = tuple(data["position"] or ())
+    return data["start"], data["end"], data["mode"], data["school"], position, data["offer"], attendances

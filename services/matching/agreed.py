@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.matching.planning.clock import Clock, local_time
-from services.matching.planning.model import Attendance, Minute, Session
+from services.matching.planning.model import Attendance, Minute, Position, Session
 from services.matching.planning.writing import session_to_json
 from shared.events.encounters import EncounterTold
 
@@ -51,10 +51,12 @@ def repeats(session: Session, end: Minute, returned: ReturnedSession) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A session in force, and when (local time) people were told of its start."""
+    """A session in force, when (local time) people were told of its start, and what they were told beside."""
 
     agreed: Agreed
     told_at: Minute
+    mode: str | None = None
+    position: Position | None = None
 
 
 def agreed_to_json(agreed: Agreed) -> dict[str, Any]:
@@ -83,6 +85,8 @@ def told_to_json(told: EncounterTold) -> dict[str, Any]:
         "end": told.end,
         "school": told.school if told.mode == "in_school" else None,
         "attendances": [{"group": each.group, "students": each.students} for each in told.attendances],
+        "mode": told.mode,
+        "position": told.position,
     }
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from services.matching.agreed import Agreed
-from services.matching.planning.model import Session
+from services.matching.agreed import Agreed, Told
+from services.matching.planning.model import Offer, Position, Session
 
 Place = tuple[str, str | None]
 
@@ -40,12 +40,16 @@ def name_encounters(
     return {session.id: named.get(session.id) or mint() for session in sessions}
 
 
-def compared(session: Session, told: Agreed | None) -> str:
-    """Compare a session with what people have been told of its encounter: new, kept or moved (time or students)."""
+def compared(session: Session, offer: Offer, place: Position | None, told: Told | None) -> str:
+    """Compare a session with what people have been told of its encounter: new, kept or moved.
+
+    Moved is what has another start, end, kind, place or students.
+    """
     if told is None:
         return "new"
-    kept = told.start == session.start and _seats(told.session) == _seats(session)
-    return "kept" if kept else "moved"
+    now = (session.start, session.start + offer.duration_minutes, offer.mode, place, _seats(session))
+    then = (told.agreed.start, told.agreed.end, told.mode, told.position, _seats(told.agreed.session))
+    return "kept" if now == then else "moved"
 
 
 def as_encounter(session: Session, encounter: str, duration_minutes: int) -> Agreed:

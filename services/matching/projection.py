@@ -191,6 +191,11 @@ async def read_in_force(session: AsyncSession, hub: HubRegistered) -> list[Told]
         .order_by(col(InForce.encounter))
     )
     return [
-        Told(agreed_from_json(row.session, clock), local_minute(row.told_at.astimezone(zone).replace(tzinfo=None)))
+        Told(
+            agreed_from_json(row.session, clock),
+            local_minute(row.told_at.astimezone(zone).replace(tzinfo=None)),
+            row.session.get("mode"),
+            tuple(row.session["position"]) if row.session.get("position") else None,
+        )
         for row in rows
     ]

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.matching import jobs
-from services.matching.agreed import Agreed, ReturnedSession, agreed_from_json, agreed_to_json, repeats
+from services.matching.agreed import Agreed, ReturnedSession, Told, agreed_from_json, agreed_to_json, repeats
 from services.matching.encounters import as_encounter, compared, name_encounters
 from services.matching.handlers import SOURCE
 from services.matching.jobs import LeasedJob
@@ -75,11 +75,11 @@ async def propose(session: AsyncSession, job: LeasedJob, plan: Plan, prefix: str
     """
     await jobs.end(session, job, "done")
     _check_not_returned(plan, await read_returned(session, plan.hub))
-    told = {one.agreed.encounter: one.agreed for one in await read_in_force(session, plan.hub)}
+    told = {one.agreed.encounter: one for one in await read_in_force(session, plan.hub)}
     newest = await _newest(session, plan.hub)
     known = await _sessions(session, newest, plan.hub) if newest else []
-    named = name_encounters(plan.timetable.sessions, told.values(), known, new_id)
-    comparison = {one.id: compared(one, told.get(named[one.id])) for one in plan.timetable.sessions}
+    named = name_encounters(plan.timetable.sessions, [one.agreed for one in told.values()], known, new_id)
+    comparison = _comparison(plan, named, told)
     nothing_open = newest is None or newest.published
     if told and nothing_open and len(named) == len(told) and set(comparison.values()) == {"kept"}:
         await _send(session, job, [_ended(job, UNCHANGED, plan)], prefix)
@@ -250,6 +250,16 @@ def _parts(plan: Plan, version: int, named: Mapping[str, str], comparison: Mappi
             cost_minutes=remedy.cost_minutes,
             would_cover=remedy.would_cover,
         )
+
+
+def _comparison(plan: Plan, named: Mapping[str, str], told: Mapping[str, Told]) -> dict[str, str]:
+    """Compare each session with what people have been told."""
+    offers = {offer.id: offer for offer in plan.problem.offers}
+    schools = {school.id: school.position for school in plan.problem.schools}
+    return {
+        one.id: compared(one, offers[one.offer], _place(one, offers[one.offer], schools), told.get(named[one.id]))
+        for one in plan.timetable.sessions
+    }
 
 
 def _place(session: Session, offer: Offer, schools: Mapping[str, Position]) -> Position | None:

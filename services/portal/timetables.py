@@ -105,7 +105,7 @@ _NEW_HEAD = text(
 
 _REVIEWED = text(
     "SELECT encounter, start, data->>'end' AS end, data->>'offer' AS offer, data->>'school' AS school, state, why, "
-    "reason, pinned, data->'attendances' AS attendances, "
+    "reason, pinned, mode, data->'position' AS position, data->'attendances' AS attendances, "
     "CAST(start AS timestamp) AT TIME ZONE (data->>'time_zone') <= now() AS started "
     f"FROM sessions WHERE {_PART}"
 )
@@ -121,7 +121,7 @@ _PINNED = text(f"UPDATE sessions SET pinned = true WHERE {_PART} AND encounter =
 
 
 async def _open_when_complete(session: AsyncSession, version: Values) -> None:
-    """Open a complete version for review; approvals stand where start and attendances are as they were.
+    """Open a complete version for review; approvals stand where nothing of the session has changed.
 
     What was returned while the version was being planned is returned in it as well.
     """
@@ -156,13 +156,16 @@ class Reviewed(Protocol):
     reason: str | None
     pinned: bool
     started: bool
+    mode: str
+    position: Sequence[float] | None
     attendances: Sequence[Mapping[str, Any]]
 
 
 def carried_over(before: Sequence[Any], new: Sequence[Any]) -> tuple[list[str], list[str]]:
     """Give the encounters of a new version whose approval stands, and those whose pin does; both take `Reviewed`.
 
-    An approval stands while start and attendances, in whatever order, are as they were; a pin while the encounter lives.
+    An approval stands while times, kind, place and attendances (in whatever order) are as they were; a pin while the
+    encounter lives.
     """
     kept: dict[str, Reviewed] = {one.encounter: one for one in before if one.state != "returned"}
     met = [(one, kept[one.encounter]) for one in new if one.encounter in kept]
@@ -197,7 +200,10 @@ def _same(one: Reviewed, other: Reviewed) -> bool:
     def who(reviewed: Reviewed) -> list[tuple[str, int]]:
         return sorted((attendance["group"], attendance["students"]) for attendance in reviewed.attendances)
 
-    return one.start == other.start and who(one) == who(other)
+    def what(reviewed: Reviewed) -> tuple[Any, ...]:
+        return reviewed.start, reviewed.end, reviewed.mode, reviewed.position
+
+    return what(one) == what(other) and who(one) == who(other)
 
 
 _RUN = text(

@@ -99,7 +99,10 @@ class EmployerRegistered(Fact):
 
 
 class AvailabilityRegistered(Fact):
-    """Sessions that an employer is ready to give in a hub, its windows laid out; `left_out`: what fell on holidays."""
+    """Sessions that an employer is ready to give in a hub, its windows laid out; `left_out`: what fell on holidays.
+
+    `position` and `postcode` are those of a place of its own; None: the employer's.
+    """
 
     TYPE: ClassVar[str] = "encounters.availability.registered.v1"
     availability: Id
@@ -117,6 +120,7 @@ class AvailabilityRegistered(Fact):
     adjustments: tuple[str, ...]
     meaningful: Meaningful
     left_out: tuple[str, ...] = ()
+    postcode: str | None = None
 
     def subject(self) -> str:
         """Name the availability."""

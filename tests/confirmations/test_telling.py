@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from services.confirmations.telling import Names, Telling, TellingKey, what_to_tell
 from shared.events.decisions import SessionPublished
 from shared.events.encounters import EncounterTold
@@ -13,6 +15,7 @@ NAMES = Names(
     {"900001": "Northgate", "900002": "Südpark"},
     {"E0001": "ZZ1 1AA"},
     {"900001": "ZZ2 2BB"},
+    {"E0001-A9": "ZZ3 3CC"},
 )
 
 
@@ -64,6 +67,24 @@ def test_a_new_time_is_an_update_with_a_higher_sequence() -> None:
     first = what_to_tell([make_session()], {}, NAMES)
     later = make_session(start="2027-03-09T09:00", end="2027-03-09T10:00")
     assert summary(what_to_tell([later], told_after(first), NAMES)) == {("moved", "E0001", 1), ("moved", "900001", 1)}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"end": "2027-03-02T10:30"}, {"mode": "virtual", "school": None, "position": None}, {"position": (51.0, 0.6)}],
+    ids=["longer", "another kind", "another place"],
+)
+def test_a_longer_session_another_kind_or_another_place_is_an_update(changed: dict[str, Any]) -> None:
+    first = what_to_tell([make_session()], {}, NAMES)
+    news = what_to_tell([make_session(**changed)], told_after(first), NAMES)
+    assert summary(news) == {("moved", "E0001", 1), ("moved", "900001", 1)}
+
+
+def test_a_visit_goes_to_the_offers_own_place_where_it_has_one() -> None:
+    visit: dict[str, Any] = {"mode": "workplace", "school": None}
+    for offer, postcode in (("E0001-A1", "ZZ1 1AA"), ("E0001-A9", "ZZ3 3CC")):
+        news = what_to_tell([make_session(**visit, offer=offer)], {}, NAMES)
+        assert {data.place for _, data in news} == {f"Harbour Foods, {postcode}"}
 
 
 def test_a_lost_encounter_is_cancelled_and_may_come_back_with_a_higher_sequence() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.agreed import Agreed
+from services.matching.agreed import Agreed, Told
 from services.matching.encounters import compared, name_encounters
-from services.matching.planning.model import Attendance, Session
+from services.matching.planning.model import Attendance, Offer, Session
+
+HERE = (51.0, 0.5)
+OFFER = Offer("A", "E1", "in_school", (), 60, 1, 30, frozenset({9}), 1, HERE, "E1")
 
 
 def session(id_: str, start: int, offer: str = "A", school: str | None = "900001", students: int = 20) -> Session:
@@ -59,12 +63,15 @@ def test_what_is_proposed_again_keeps_its_encounter() -> None:
 
 
 def test_a_session_is_new_kept_or_moved() -> None:
-    told = agreed("e1", 600)
+    told = Told(agreed("e1", 600), 0, "in_school", HERE)
 
-    assert compared(session("s1", 600), None) == "new"
-    assert compared(session("s1", 600), told) == "kept"
-    assert compared(session("s1", 605), told) == "moved"
-    assert compared(session("s1", 600, students=19), told) == "moved"
+    assert compared(session("s1", 600), OFFER, HERE, None) == "new"
+    assert compared(session("s1", 600), OFFER, HERE, told) == "kept"
+    assert compared(session("s1", 605), OFFER, HERE, told) == "moved"
+    assert compared(session("s1", 600, students=19), OFFER, HERE, told) == "moved"
+    assert compared(session("s1", 600), replace(OFFER, duration_minutes=90), HERE, told) == "moved"
+    assert compared(session("s1", 600), replace(OFFER, mode="virtual"), HERE, told) == "moved"
+    assert compared(session("s1", 600), OFFER, (51.1, 0.5), told) == "moved"
 
 
 _PLACES = st.tuples(st.integers(0, 3), st.sampled_from("AB"), st.sampled_from(["900001", None]))

@@ -77,7 +77,7 @@ async def put_in_force(database: Database, settings: Settings, known: Projection
         encounter=encounter, party_kind="employer", party=talk.employer, sequence=0, hub=known.hub.hub,
         academic_year=known.hub.academic_year, version=1, offer=talk.availability, employer=talk.employer,
         employer_name="", mode=talk.mode, start=session["start"], end=session["end"], time_zone="Europe/London",
-        school=session["school"], place="", position=None,
+        school=session["school"], place="", position=known.schools[0].position,
         attendances=tuple(
             AttendanceOf(school=known.schools[0].school, year=9, **each) for each in session["attendances"]
         ),
@@ -120,6 +120,18 @@ async def test_a_moved_session_is_the_same_encounter(ring_settings: Settings, da
 
     found = await rows(database, "SELECT encounter, session ->> 'start' FROM planned_sessions WHERE version = 2")
     assert found == [(encounter, f"{DAY}T10:00")]
+    assert await told_apart(database) == ["new", "moved"]
+
+
+async def test_a_session_that_takes_longer_now_is_proposed_again(ring_settings: Settings, database: Database) -> None:
+    known = small_hub()
+    await proposed(database, ring_settings, plan_of(known, meets(known).session), "job-1")
+    await put_in_force(database, ring_settings, known)
+    longer = replace(
+        known, availabilities=[one.model_copy(update={"duration_minutes": 90}) for one in known.availabilities]
+    )
+
+    assert await proposed(database, ring_settings, plan_of(longer, meets(longer).session), "job-2") == "proposed"
     assert await told_apart(database) == ["new", "moved"]
 
 

@@ -169,7 +169,7 @@ async def test_what_was_returned_while_the_next_version_was_planned_is_returned_
 
 
 def test_a_session_that_has_begun_is_not_returned_again() -> None:
-    about = {"end": "2027-03-02T10:00", "offer": "O", "school": "S", "why": "not_this_match", "reason": "no"}
+    about = {"offer": "O", "school": "S", "why": "not_this_match", "reason": "no"}
     before = SimpleNamespace(**(vars(reviewed(["G1"], state="returned")) | about))
     for started, expected in ((False, 1), (True, 0)):
         new = SimpleNamespace(**(vars(reviewed(["G1"])) | about | {"started": started}))
@@ -180,13 +180,18 @@ def test_the_order_of_attendances_is_no_change() -> None:
     before = reviewed(["G1", "G2"], state="published")
     assert carried_over([before], [reviewed(["G2", "G1"])]) == (["e"], [])
     assert carried_over([before], [reviewed(["G2"])]) == ([], [])
+    for changed in ({"end": "2027-03-02T11:00"}, {"mode": "virtual"}, {"position": [51.1, 0.5]}):
+        assert carried_over([before], [SimpleNamespace(**(vars(reviewed(["G1", "G2"])) | changed))]) == ([], [])
     assert carried_over([reviewed(["G1"], state="returned", pinned=True)], [reviewed(["G1"])]) == ([], [])
 
 
 def reviewed(groups: list[str], *, state: str = "proposed", pinned: bool = False) -> SimpleNamespace:
     """Make a session as the review sees it."""
     attendances = [{"group": group, "students": 9} for group in groups]
-    return SimpleNamespace(encounter="e", start="2027-03-02T09:00", state=state, pinned=pinned, attendances=attendances)
+    return SimpleNamespace(
+        encounter="e", start="2027-03-02T09:00", end="2027-03-02T10:00", mode="in_school", position=[51.0, 0.5],
+        state=state, pinned=pinned, attendances=attendances,
+    )  # fmt: skip
 
 
 async def test_who_decides_about_an_old_version_or_an_old_state_is_told(

@@ -69,6 +69,7 @@ def build_availability(said: SubmitAvailability, register: Register, version: in
         adjustments=tuple(sorted(said.adjustments)),
         meaningful=said.meaningful,
         left_out=laid_out.left_out,
+        postcode=said.postcode,
     )
     return Built(fact, tuple(reasons), said.hub)
 
