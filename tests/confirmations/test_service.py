@@ -18,7 +18,8 @@ from services.confirmations.tables import Mail, Party, Published
 from shared.envelope import Event, new_event
 from shared.events.data import EventData
 from shared.events.decisions import SessionPublished, TimetablePublished
-from shared.events.facts import EmployerRegistered, SchoolDescribed, SchoolRegistered
+from shared.events.facts import AvailabilityRegistered, EmployerRegistered, SchoolDescribed, SchoolRegistered
+from shared.events.fields import Meaningful
 from shared.service import Wiring
 from shared.settings import Settings
 from shared.topics import ENCOUNTERS
@@ -120,6 +121,20 @@ async def test_an_older_version_that_comes_late_tells_nobody(ring_settings: Sett
     assert [(event.type.split(".")[-2], event.data.encounter) for event in told] == [
         ("confirmed", "e1"), ("confirmed", "e1"), ("cancelled", "e1"), ("cancelled", "e1"),
     ]  # fmt: skip
+
+
+async def test_a_visit_is_told_with_the_place_that_its_offer_has(ring_settings: Settings) -> None:
+    offer = AvailabilityRegistered(
+        version=1, availability="E0001-A1", employer="E0001", hub="demo", mode="workplace", windows=(),
+        duration_minutes=60, max_sessions=1, seats=30, years=(9,), max_schools=2, position=(51, 0.7), presenter=None,
+        adjustments=(), meaningful=Meaningful(), postcode="ZZ3 3CC",
+    )  # fmt: skip
+    visit = make_session("e1", mode="workplace", school=None, position=(51, 0.7))
+    async with running(ring_settings) as wiring:
+        await know_the_parties(ring_settings, wiring, EMPLOYER, SCHOOL, PROFILE, offer)
+        await write(ring_settings, publish(1, visit))
+        told = await events_until(ring_settings, [ENCOUNTERS], lambda events: len(events) >= 2)
+    assert {event.data.place for event in told} == {"Harbour Foods, ZZ3 3CC"}
 
 
 async def test_mail_waits_for_an_address(ring_settings: Settings) -> None:
