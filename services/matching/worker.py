@@ -159,8 +159,7 @@ class Worker:
 
             await run_engine(problem, timetable, job.seconds, self._settings.planning_workers, note)
             plan = await asyncio.to_thread(_plan_of, snapshot, built, problem, timetable)
-        proof = plan.timetable.proof
-        if not watched.found and proof.covered < proof.bound:  # in a repair it would call off all that is in force
+        if not watched.found and _says_nothing(plan):
             raise PlanningFailed(f"no plan was found within {job.seconds:g} seconds; give the run more of them")
         async with self._database.transaction() as session:
             outcome = await propose(session, job, plan, self._settings.topic_prefix)
@@ -219,6 +218,13 @@ def _plan_of(snapshot: Snapshot, built: Built, problem: Path, timetable: Path) -
         lost_pins=built.lost_pins,
         returned=snapshot.projection.returned,
     )
+
+
+def _says_nothing(plan: Plan) -> bool:
+    """Tell whether a plan has no more than the pins, though more may be possible."""
+    attended = sum(len(one.attendances) for one in plan.timetable.sessions)
+    proof = plan.timetable.proof
+    return attended <= len(plan.problem.pinned) and proof.covered < proof.bound
 
 
 def _failure(why: str) -> str:

@@ -20,6 +20,7 @@ from services.portal.problems import FieldFault, NotSignedIn, Problem, ProblemDe
 from services.portal.protecting import SECURITY_HEADERS, Protecting
 from services.portal.wording import faults_of
 from shared.logging import get_logger
+from shared.reasons import pointer
 
 _STATIC = Path(__file__).parent / "static"
 _SIGNED_IN_SECONDS = 12 * 3600
@@ -136,7 +137,7 @@ async def _on_wrong_request(request: Request, error: Exception) -> Response:
 def _placed(fault: FieldFault, loc: tuple[str | int, ...]) -> FieldFault:
     """Point into the body, or name the part of the address or the header."""
     if loc[:1] == ("body",):
-        return fault.model_copy(update={"field": "/" + "/".join(str(part) for part in loc[1:])})
+        return fault.model_copy(update={"field": pointer(loc[1:]) or "/"})
     return fault.model_copy(update={"field": " ".join(str(part) for part in loc)})
 
 

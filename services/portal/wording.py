@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.portal.problems import FieldFault
+from shared.reasons import pointer
 
 MOST_FAULTS = 50
 
@@ -39,7 +40,7 @@ def faults_of(errors: Iterable[Mapping[str, Any]], model: type[BaseModel] | None
     for error in list(errors)[:MOST_FAULTS]:
         place = [str(part) for part in error["loc"]]
         message, remedy = _say(error, place, model)
-        faults.append(FieldFault(field="/" + "/".join(place), message=message, remedy=remedy))
+        faults.append(FieldFault(field=pointer(place) or "/", message=message, remedy=remedy))
     return faults
 
 

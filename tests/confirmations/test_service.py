@@ -141,7 +141,8 @@ async def test_mail_waits_for_an_address(ring_settings: Settings) -> None:
     async with running(ring_settings) as wiring:
         await know_the_parties(ring_settings, wiring, EMPLOYER, SCHOOL)
         past = make_session("e2", start="2026-01-05T09:00", end="2026-01-05T10:00")
-        await write(ring_settings, publish(1, make_session("e1"), past))
+        ahead = make_session("e1", start="2099-03-02T09:00", end="2099-03-02T10:00")
+        await write(ring_settings, publish(1, ahead, past))
         waiting = select(Mail).where(Mail.status == "no-address")
         await until(wiring, waiting, lambda found: len(found) == 2)
         await write(ring_settings, [new_event("/intake", PROFILE)])

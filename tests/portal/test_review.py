@@ -149,16 +149,18 @@ async def test_an_approval_stands_while_start_and_attendances_are_unchanged(
 async def test_what_was_returned_while_the_next_version_was_planned_is_returned_in_it(
     portal: Running, hub: Hub, client_of: MakeClient
 ) -> None:
-    client = await coordinator(hub, client_of)
+    client, at = await coordinator(hub, client_of), "2099-03-02T09:00"
+    before = [hub.session(2, 0, "A", at), hub.session(2, 1, "A", at)]
+    await portal.keep(*hub.timetable(version=2, sessions=before))
     for encounter, why in (("0A", "not_this_time"), ("1A", "not_this_match")):
         body = {"encounters": [f"{hub.hub}-{encounter}"], "why": why, "reason": "They asked us"}
-        assert (await client.post("timetable/1/return", json=body)).is_success
-    elsewhere = hub.session(2, 1, "B").model_copy(update={"offer": "another-offer"})
-    later = hub.session(2, 0, "A", start="2027-03-09T09:00")
-    overlapping = hub.session(2, 0, "C").model_copy(update={"attendances": hub.session(2, 0, "A").attendances})
-    sessions = [later, overlapping, hub.session(2, 1, "A"), hub.session(2, 1, "C"), elsewhere]
+        assert (await client.post("timetable/2/return", json=body)).is_success
+    elsewhere = hub.session(3, 1, "B", at, offer="another-offer")
+    later = hub.session(3, 0, "A", "2099-03-09T09:00")
+    overlapping = hub.session(3, 0, "C", at, attendances=before[0].attendances)
+    sessions = [later, overlapping, hub.session(3, 1, "A", at), hub.session(3, 1, "C", at), elsewhere]
 
-    await portal.keep(*hub.timetable(version=2, sessions=sessions))
+    await portal.keep(*hub.timetable(version=3, sessions=sessions))
 
     assert await states(client) == {
         f"{hub.hub}-0A": "proposed", f"{hub.hub}-0C": "returned", f"{hub.hub}-1A": "returned",

@@ -107,6 +107,13 @@ async def test_wrong_fields_are_named_with_what_to_do(hub: Hub, client_of: MakeC
     assert faults["/years/1"][0] == "must be at most 13"
 
 
+async def test_a_field_is_named_by_its_json_pointer(hub: Hub, client_of: MakeClient) -> None:
+    client = await client_of("school", f"school:{hub.schools[0]}")
+    body = {"school": hub.schools[0], "calendars": {"a/b": [{"start": "2027-03-02T09:00"}]}}
+    answer = await client.post("/api/v1/schools/profile", json=body)
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["/calendars/a~1b/0/end"]
+
+
 async def test_a_body_that_is_no_json_is_told_where(hub: Hub, client_of: MakeClient) -> None:
     client = await client_of("employer", f"employer:{hub.employers[0]}")
     headers = {"Content-Type": "application/json"}
