@@ -51,6 +51,7 @@ ROWS_OF_SUBMISSION = 3  # inbox, register, outbox
 MESSAGES_OF_SUBMISSION = 2  # the submission and its fact
 READERS = ("matching", "confirmations")
 ROWS_OF_READERS = 3  # each has an inbox, and matching keeps the request; the portal reads too, which is not counted
+PLANNING_SECONDS = 20.0
 MEGABYTE = 1 << 20
 
 
@@ -96,7 +97,8 @@ async def _measure(submissions: int, sessions: int) -> None:
             await _confirmations(settings, area, sessions),
         ]
         _print(console, measured)
-        _print_memory(console, copies, at_rest)
+        planning = await _memory_of_planning(settings, copies)
+        _print_memory(console, copies, at_rest, planning)
 
 
 async def _submissions(settings: Settings, area: Area, count: int) -> list[Measured]:
@@ -131,6 +133,32 @@ async def _submissions(settings: Settings, area: Area, count: int) -> list[Measu
         Measured("from submission to accepted fact", count, seconds, floor),
         Measured("the same, and read by matching and confirmations", count, seconds_to_all, floor_of_all),
     ]
+
+
+async def _memory_of_planning(settings: Settings, copies: Sequence[ServiceCopy]) -> float:
+    """Plan a hub of 12 schools, and tell how many MiB the planning processes below matching had at most."""
+    area = fictional_area(12, 2, Decimal("1.05"))
+    hub = area.problem.hub.id
+    _, token = await sign_ins(settings, area)
+    await import_postcodes_of(settings, area)
+    for stage in submissions_of(area):
+        await submit(settings, "/bench", stage)
+    matching = psutil.Process(next(copy.child.pid for copy in copies if copy.service == "matching"))
+    peak = 0.0
+    async with Coordinator(local_portal(settings), hub, token) as coordinator:
+        planning = asyncio.create_task(coordinator.plan(PLANNING_SECONDS))
+        while not planning.done():
+            peak = max(peak, sum(_resident(child) for child in matching.children(recursive=True)))
+            await asyncio.wait([planning], timeout=0.2)
+        planning.result()
+    return peak
+
+
+def _resident(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_info().rss) / MEGABYTE
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 async def _confirmations(settings: Settings, area: Area, count: int) -> Measured:
@@ -272,10 +300,13 @@ def _print(console: Console, measured: Sequence[Measured]) -> None:
     console.print(table)
 
 
-def _print_memory(console: Console, copies: Sequence[ServiceCopy], at_rest: dict[str, tuple[float, float]]) -> None:
+def _print_memory(
+    console: Console, copies: Sequence[ServiceCopy], at_rest: dict[str, tuple[float, float]], planning: float
+) -> None:
     table = Table("service", "MiB at rest", "MiB at its peak", title="Memory")
     for service, (_, peak) in _memory(copies).items():
         table.add_row(service, f"{at_rest[service][0]:.0f}", f"{peak:.0f}")
+    table.add_row("planning a hub of 12 schools, below matching", "0", f"{planning:.0f}")
     console.print(table)
 
 
