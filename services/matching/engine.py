@@ -34,10 +34,14 @@ class ProgressLine:
 
 
 class PlanningFailed(Exception):
-    """The engine ended without a checked timetable; `lasting` where trying again would not help."""
+    """The engine ended without a checked timetable; `lasting` where trying again would not help.
 
-    def __init__(self, message: str, *, lasting: bool = False) -> None:
+    `said` are the engine's own words: they may name people, and are for the coordinator, never for logs.
+    """
+
+    def __init__(self, message: str, *, said: str = "", lasting: bool = False) -> None:
         super().__init__(message)
+        self.said = said
         self.lasting = lasting
 
 
@@ -64,11 +68,11 @@ async def run_engine(
     finally:
         await _end(process)
     if code == 2:
-        raise PlanningFailed(f"the problem is invalid: {errors}", lasting=True)
+        raise PlanningFailed("the problem is invalid", said=errors, lasting=True)
     if code == 1:
-        raise PlanningFailed(f"the plan broke rules and was thrown away: {errors}")
+        raise PlanningFailed("the plan broke rules and was thrown away", said=errors)
     if code != 0:
-        raise PlanningFailed(f"the engine ended with code {code}: {errors}")
+        raise PlanningFailed(f"the engine ended with code {code}", said=errors)
 
 
 async def _follow(process: asyncio.subprocess.Process, on_progress: Callable[[ProgressLine], None]) -> None:

@@ -171,12 +171,12 @@ async def end(session: AsyncSession, job: LeasedJob, status: str) -> None:
     await _change(session, job, "status = :status, lease_until = NULL", {"status": status})
 
 
-async def give_back(session: AsyncSession, job: LeasedJob, *, after_seconds: float, counts: bool) -> None:
+async def give_back(session: AsyncSession, job: LeasedJob, *, after_seconds: float, counts: bool) -> bool:
     """Queue a run again, due later; unless it `counts`, this attempt is forgotten. Raises LeaseLost.
 
-    A repair is not queued beside another that waits: that one does its work too.
+    A repair is not queued beside another that waits, for that one does its work too: False where this one is over.
     """
-    await _change(
+    status = await _change(
         session,
         job,
         "status = CASE WHEN why = 'repair' AND EXISTS (SELECT 1 FROM planning_jobs other WHERE other.hub = planning_jobs.hub "
@@ -184,12 +184,14 @@ async def give_back(session: AsyncSession, job: LeasedJob, *, after_seconds: flo
         "attempts = attempts - :forgotten",
         {"after": after_seconds, "forgotten": 0 if counts else 1},
     )
+    return status == "queued"
 
 
-async def _change(session: AsyncSession, job: LeasedJob, change: str, values: dict[str, Any]) -> None:
-    result = await (await session.connection()).execute(
-        text(f"UPDATE planning_jobs SET {change} WHERE id = :id AND token = :token AND status = 'running'"),  # noqa: S608 - `change` is one of this module's own texts
-        {"id": job.id, "token": job.token, **values},
-    )
-    if not result.rowcount:
+async def _change(session: AsyncSession, job: LeasedJob, change: str, values: dict[str, Any]) -> str:
+    """Change a run that this worker still holds; returns its new status."""
+    held = "id = :id AND token = :token AND status = 'running'"
+    statement = f"UPDATE planning_jobs SET {change} WHERE {held} RETURNING status"  # noqa: S608 - `change` is one of this module's own texts
+    status = await (await session.connection()).scalar(text(statement), {"id": job.id, "token": job.token, **values})
+    if status is None:
         raise LeaseLost(job.id)
+    return str(status)

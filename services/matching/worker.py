@@ -28,7 +28,7 @@ from shared.database import Database
 from shared.envelope import new_event
 from shared.events.data import EventData
 from shared.events.plans import PlanningEnded, PlanningProgressed, PlanningStarted
-from shared.logging import get_logger
+from shared.logging import get_logger, where
 from shared.outbox import Relay, send
 from shared.settings import Settings
 from shared.topics import ENCOUNTERS, FACTS
@@ -37,6 +37,7 @@ _IDLE_SECONDS = 0.5
 _READING_SECONDS = 120.0
 _BEAT_SECONDS = 1.0
 _AGAIN_SECONDS = 2.0
+_TAKEN_OVER = "Another repair of this hub was waiting already, and does its work too."
 
 
 @dataclass(slots=True)
@@ -84,21 +85,19 @@ class Worker:
                 return await self._end(job, "cancelled")
             log.info("matching.planning.ended", outcome=await planning)
         except PlanningFailed as failure:
-            log.warning("matching.planning.failed", lasting=failure.lasting, why=str(failure)[:500])
+            log.warning("matching.planning.failed", lasting=failure.lasting, why=str(failure))
             await self._fail(job, failure)
         except DecidedMeanwhile:
             log.info("matching.planning.anew")
-            async with self._database.transaction() as session:
-                await jobs.give_back(session, job, after_seconds=0, counts=False)
+            await self._give_back(job, after_seconds=0, counts=False)
         except (LeaseLost, DBAPIError, OSError):
             raise
         except asyncio.CancelledError:
             await _stop(planning)
-            async with self._database.transaction() as session:
-                await jobs.give_back(session, job, after_seconds=0, counts=False)
+            await self._give_back(job, after_seconds=0, counts=False)
             raise
         except Exception as error:  # a fault of ours must not stop the worker: other hubs wait for it
-            log.exception("matching.planning.broke")
+            log.error("matching.planning.broke", error=type(error).__name__, where=where(error))
             await self._fail(job, PlanningFailed(f"an unexpected {type(error).__name__}"))
         finally:
             await _stop(planning)
@@ -189,10 +188,16 @@ class Worker:
 
     async def _fail(self, job: LeasedJob, failure: PlanningFailed) -> None:
         if failure.lasting or job.attempts >= jobs.MOST_ATTEMPTS:
-            await self._end(job, "failed", _failure(str(failure)))
+            await self._end(job, "failed", _failure(f"{failure}: {failure.said}" if failure.said else str(failure)))
         else:
-            async with self._database.transaction() as session:
-                await jobs.give_back(session, job, after_seconds=_AGAIN_SECONDS * job.attempts, counts=True)
+            await self._give_back(job, after_seconds=_AGAIN_SECONDS * job.attempts, counts=True)
+
+    async def _give_back(self, job: LeasedJob, *, after_seconds: float, counts: bool) -> None:
+        async with self._database.transaction() as session:
+            if not await jobs.give_back(session, job, after_seconds=after_seconds, counts=counts):
+                await self._send(
+                    session, job, [PlanningEnded(hub=job.hub, job=job.id, outcome="cancelled", message=_TAKEN_OVER)]
+                )
 
     async def _end(self, job: LeasedJob, outcome: str, message: str = "") -> None:
         async with self._database.transaction() as session:

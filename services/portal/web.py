@@ -19,7 +19,7 @@ from services.portal.pages.rendering import render_problem
 from services.portal.problems import FieldFault, NotSignedIn, Problem, ProblemDetails
 from services.portal.protecting import SECURITY_HEADERS, Protecting
 from services.portal.wording import faults_of
-from shared.logging import get_logger
+from shared.logging import get_logger, where
 from shared.reasons import pointer
 
 _STATIC = Path(__file__).parent / "static"
@@ -175,7 +175,9 @@ async def _on_database_fault(request: Request, error: Exception) -> Response:
 
 async def _on_fault(request: Request, error: Exception) -> Response:
     """Answer a fault of our own; it passes outside the middleware, so the security headers are put on here."""
-    get_logger(service="portal").error("portal.request.failed", path=request.url.path, error=type(error).__name__)
+    get_logger(service="portal").error(
+        "portal.request.failed", path=request.url.path, error=type(error).__name__, where=where(error)
+    )
     details = ProblemDetails(
         title="Something went wrong here",
         status=500,

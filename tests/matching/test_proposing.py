@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from services.matching import jobs
+from services.matching.engine import PlanningFailed
 from services.matching.handlers import Handlers
 from services.matching.jobs import LeasedJob, LeaseLost
 from services.matching.planning.model import Proof, Session, Timetable, Unmet
@@ -189,6 +191,50 @@ async def test_a_run_that_is_made_anew_costs_no_attempt(
     again = await jobs.lease(database, 30)
     assert again is not None
     assert (again.id, again.attempts) == ("job-1", 1)
+
+
+async def test_a_failure_is_told_in_full_and_logged_without_names(
+    ring_settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any) -> str:
+        raise PlanningFailed("the plan broke rules", said="Presenter Zoë Müller is at two places", lasting=True)
+
+    monkeypatch.setattr(Worker, "_plan", fails)
+    leased = await lease(database, ring_settings, "demo", "job-1")
+    with capture_logs() as logs:
+        relay = Relay(database, ring_settings.kafka(), "matching")
+        await Worker(database, relay, ring_settings)._carry_out(leased)
+
+    assert "Zoë" not in str(logs)
+    ((told,),) = await rows(database, "SELECT convert_from(value, 'utf8')::json ->> 'message' FROM outbox")
+    assert "the plan broke rules: Presenter Zoë Müller is at two places" in told
+
+
+async def test_a_repair_given_back_beside_one_that_waits_is_over_for_who_watches_it(
+    ring_settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def decided_meanwhile(*_: Any) -> str:
+        raise DecidedMeanwhile("e1")
+
+    known = small_hub()
+    await proposed(database, ring_settings, plan_of(known, meets(known).session), "job-1")
+    await put_in_force(database, ring_settings, known)
+    cause = new_event("/portal", RequestPlan(hub=known.hub.hub, decided_by="a1", job="unused", seconds=5))
+
+    async def schedule() -> None:
+        async with database.transaction() as session:
+            await jobs.schedule_repairs(session, [known.hub.hub], 5, 0, cause)
+
+    await schedule()
+    repair = await jobs.lease(database, 30)
+    assert repair is not None
+    await schedule()
+    monkeypatch.setattr(Worker, "_plan", decided_meanwhile)
+    await Worker(database, Relay(database, ring_settings.kafka(), "matching"), ring_settings)._carry_out(repair)
+
+    told = "convert_from(value, 'utf8')::json"
+    ends = await rows(database, f"SELECT {told} ->> 'job', {told} ->> 'outcome' FROM outbox ORDER BY id DESC LIMIT 1")  # noqa: S608 - a constant
+    assert ends == [(repair.id, "cancelled")]
 
 
 async def test_a_return_of_something_else_holds_no_plan_up(ring_settings: Settings, database: Database) -> None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from sqlalchemy.engine import make_url
+from structlog.testing import capture_logs
 
+from services.portal.app import Answered
 from services.portal.asking import Portal
 from services.portal.web import build_app
 from shared.database import open_database
@@ -28,7 +30,7 @@ async def without_database() -> AsyncIterator[httpx.AsyncClient]:
     async def fault() -> None:
         raise RuntimeError("a detail that nobody outside should see")
 
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(Answered(app), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
         yield client
     await database.close()
@@ -57,8 +59,13 @@ async def test_a_person_gets_a_page(without_database: httpx.AsyncClient) -> None
     assert "can&#39;t be reached" in answer.text
 
 
-async def test_a_fault_of_ours_tells_no_detail(without_database: httpx.AsyncClient) -> None:
-    answer = await without_database.get("/api/v1/fault")
+async def test_a_fault_of_ours_tells_no_detail_and_is_recorded_without_its_words(
+    without_database: httpx.AsyncClient,
+) -> None:
+    with capture_logs() as logs:
+        answer = await without_database.get("/api/v1/fault")
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("portal.request.failed", "RuntimeError")]
+    assert "nobody outside" not in str(logs)
     assert answer.status_code == 500
     assert "nobody outside" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
