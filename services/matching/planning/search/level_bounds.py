@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from services.matching.planning.levels import points_of
-from services.matching.planning.model import Level, Problem
+from services.matching.planning.model import Level, Offer, Problem
 from services.matching.planning.rules import Known
 
 
@@ -68,13 +68,18 @@ def _pledged_first(problem: Problem) -> int:
 def _preference(problem: Problem, encounters: int) -> Decimal:
     """Each encounter is worth at most the group's best offer; the groups with the best come first."""
     known = Known(problem)
-    kinds = {(offer.employer, offer.mode == "virtual", offer.meaningful.all_hold()): offer for offer in problem.offers}
+    kinds: dict[tuple[object, ...], Offer] = {}
+    for offer in problem.offers:
+        employer = known.employers[offer.employer]
+        kind = (employer.sectors, employer.stem, offer.mode == "virtual", offer.meaningful.all_hold())
+        kinds.setdefault(kind, offer)
     best: dict[tuple[object, ...], Decimal] = {}
     worth: list[tuple[Decimal, int]] = []
     for group in problem.groups:
-        key = (group.sectors_asked, group.sectors_met, group.stem_needed, group.modes == {"virtual"})
+        virtual, in_person = "virtual" in group.modes, bool(group.modes - {"virtual"})
+        key = (group.sectors_asked, group.sectors_met, group.stem_needed, virtual, in_person)
         if key not in best:
-            offers = (offer for offer in kinds.values() if offer.mode in group.modes or offer.mode != "virtual")
+            offers = (offer for offer in kinds.values() if (virtual if offer.mode == "virtual" else in_person))
             best[key] = max(
                 (points_of(known, group, o, known.employers[o.employer]) for o in offers), default=Decimal(0)
             )

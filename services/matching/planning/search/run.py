@@ -52,7 +52,7 @@ class Run:
 
     def timetable(self) -> Timetable:
         """Search until the budget, the stop flag or a proof ends it; then write the best plan."""
-        if self.problem.groups and self.problem.offers:
+        if self.problem.groups and self.problem.offers and self._has_time():
             with Crew(self._workers()) as crew:
                 self._start(crew)
                 self._follow(crew)
@@ -84,6 +84,10 @@ class Run:
         if self.budget.deterministic:
             return max(LEAST_WORK_SECONDS, WORK_SHARE * self.budget.seconds - STARTING_SECONDS)
         return self.budget.seconds - self._reserve
+
+    def _has_time(self) -> bool:
+        """Tell whether any time is left to search, so that workers are worth their start."""
+        return self.budget.deterministic or (self._gone() < self._search_end() and not self.stop.is_set())
 
     def _gone(self) -> float:
         return time.monotonic() - self.budget.started
