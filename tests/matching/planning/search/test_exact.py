@@ -1,7 +1,11 @@
-"""The whole model finds the best plan at all levels, and says truly what it has proven."""
+"""The whole model finds the best plan at all levels, and says truly what it has proven.
+
+Some hundred problems by default; `FULL=1` tries thousands.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -17,21 +21,29 @@ from services.matching.planning.search.proving import prove
 from services.matching.planning.search.searcher import Searcher
 from tests.matching.planning.search.every_plan import TooMany, best_levels, every_plan, tiny_problem_with_levels
 
-PROBLEMS = 40
+A_BATCH = 50
+BATCHES = 100 if os.environ.get("FULL", "") not in ("", "0") else 8
+LEAST_COMPARED = 0.9
 
 
 def searcher_of(problem: Problem, seed: int = 1) -> Searcher:
     return Searcher(problem, seed, Pace(time.monotonic(), 60.0, deterministic=False), lambda *_: None)
 
 
-@pytest.mark.parametrize("seed", range(PROBLEMS))
-def test_all_levels_equal_those_of_the_best_of_all_plans(seed: int) -> None:
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_all_levels_equal_those_of_the_best_of_all_plans(batch: int) -> None:
+    seeds = range(batch * A_BATCH, (batch + 1) * A_BATCH)
+    assert sum(is_best(seed) for seed in seeds) >= LEAST_COMPARED * A_BATCH
+
+
+def is_best(seed: int) -> bool:
+    """Compare one problem; tell whether that could be done, which it can't where there are too many plans to try."""
     problem = tiny_problem_with_levels(seed)
     try:
         best = best_levels(problem)
         most = max(sum(_covered(problem, plan)) for plan in every_plan(problem))
     except TooMany:
-        pytest.skip("too many plans to try them all")
+        return False
     searcher = searcher_of(problem)
     searcher.first_plan()
     shown: list[Proven] = []
@@ -39,10 +51,10 @@ def test_all_levels_equal_those_of_the_best_of_all_plans(seed: int) -> None:
     sessions = sessions_of_rows(problem, searcher.best_rows)
     assert check_sessions(problem, sessions) == []
     levels = reckon_levels(problem, sessions)
-    assert tuple(level.value for level in levels) == best
-    assert shown[-1].complete
-    assert shown[-1].covered == most
+    assert tuple(level.value for level in levels) == best, seed
+    assert (shown[-1].complete, shown[-1].covered) == (True, most), seed
     assert [(name, value) for name, value, _ in shown[-1].levels] == [(level.name, level.value) for level in levels]
+    return True
 
 
 def _covered(problem: Problem, plan: Sequence[Session]) -> list[int]:
