@@ -9,6 +9,8 @@ from services.matching.planning.faults import Faults, pointer_to, shown
 from services.matching.planning.model import Attendance, Problem, Session
 from services.matching.planning.rules import check_pins
 
+_PINS_NAMED = 10
+
 
 def check_references(problem: Problem, faults: Faults) -> None:
     """Note every id that is taken twice and every reference to something that is not there."""
@@ -83,9 +85,13 @@ def check_pinned(problem: Problem, faults: Faults) -> None:
         return
     sessions, pins_of = sessions_of_pins(problem)
     for violation in check_pins(problem, sessions):
-        at = min((min(pins_of[session]) for session in violation.sessions), default=0)
+        groups = violation.groups or [pin.group for pin in problem.pinned]
+        named = [at for session in violation.sessions for at in pins_of[session] if problem.pinned[at].group in groups]
+        pointers = [pointer_to("pinned", at) for at in sorted(named)] or [pointer_to("pinned")]
+        several = len(pointers) > 1
+        who = f"the pins {', '.join(pointers[:_PINS_NAMED])} together break" if several else "this pin breaks"
         faults.add(
-            pointer_to("pinned", at),
-            f"the pins break the rule `{violation.code}`: {violation.message}",
-            "Unpin one of them, or change what the rule is about",
+            pointers[0],
+            f"{who} the rule `{violation.code}`: {violation.message.rstrip('.')}",
+            f"Unpin {'one of them' if several else 'it'}, or change what the rule is about",
         )

@@ -65,7 +65,7 @@ def _needed(plan: Plan, scope: Scope) -> Iterator[Violation]:
             message = f"{name} attends whole and in parts; it must be one or the other."
             yield plan.broken(NEEDED.code, message, sessions, (id_,))
         elif whole > group.needed:
-            message = f"{name} needs {group.needed} encounters and has {whole}."
+            message = f"{name} needs {group.needed} encounter{'s' if group.needed > 1 else ''} and has {whole}."
             yield plan.broken(NEEDED.code, message, sessions, (id_,))
         elif sum(seating.students for seating in parts) > group.size:
             message = (

@@ -14,6 +14,7 @@ from services.matching.planning.faults import InvalidFile
 from services.matching.planning.reading import problem_from_json, read_problem, read_timetable
 from services.matching.planning.strict_json import canonical_bytes, load_json
 from tests.matching.planning.builders import (
+    ALL_WEEK,
     AT_9,
     AT_10,
     make_employer,
@@ -294,6 +295,17 @@ def test_pins_that_break_a_rule_by_themselves_are_named_with_it(rule: str, field
         problem_from_json(make_tree(**fields))
     assert refused.value.faults[0].pointer == "/pinned/0"
     assert any(f"`{rule}`" in fault.message for fault in refused.value.faults)
+
+
+def test_contradictory_pins_are_all_named() -> None:
+    pins = [PIN, {**PIN, "group": "G2", "start": "2026-10-06T11:00"}, {**PIN, "start": "2026-10-07T10:00"}]
+    groups = [make_group("G1", on=ALL_WEEK), make_group("G2", on=ALL_WEEK)]
+    with pytest.raises(InvalidFile) as refused:
+        problem_from_json(make_tree(pinned=pins, groups=groups, offers=[make_offer(max_sessions=3)]))
+    assert [str(fault) for fault in refused.value.faults] == [
+        "/pinned/0: the pins /pinned/0, /pinned/2 together break the rule `needed`: group G1 (Year 9, School S1) needs "
+        "1 encounter and has 2. Unpin one of them, or change what the rule is about."
+    ]
 
 
 def refusal(raw: bytes, **options: Any) -> str:
