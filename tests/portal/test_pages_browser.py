@@ -150,6 +150,7 @@ async def test_a_coordinator_reviews_and_publishes(
         )
         await expect(approved).to_contain_text(f"coordinator-{width}@hub-{hub.hub}.example.org")
         await expect(approved.get_by_role("link")).to_have_count(3)
+        await expect(page.get_by_text("Not this match: They met in autumn")).to_be_visible()
         await looks_right(page, f"decisions-{width}", tmp_path)
 
 

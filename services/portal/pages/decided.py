@@ -13,6 +13,7 @@ from services.portal.hubs import AuditView, SessionView
 from services.portal.tables import Account, Token
 
 _AT_ONE_TIME = timedelta(seconds=5)
+_WHY = {"not_this_time": "Not this time", "not_this_match": "Not this match"}
 
 
 @dataclass(slots=True)
@@ -36,16 +37,21 @@ def lines_of(entries: Iterable[AuditView], sessions: Sequence[SessionView], name
         line = lines[-1] if lines else None
         by = names.get(entry.decided_by, entry.decided_by)
         same = line and (line.decision, line.detail, line.version, line.by) == (
-            entry.decision, entry.detail, entry.version, by
+            entry.decision, _in_words(entry.detail), entry.version, by
         )  # fmt: skip
         if line is None or not same or not entry.encounter or line.decided_at - entry.decided_at > _AT_ONE_TIME:
-            line = Line(entry.decided_at, entry.decision, entry.detail, entry.version, by)
+            line = Line(entry.decided_at, entry.decision, _in_words(entry.detail), entry.version, by)
             lines.append(line)
         if entry.encounter:
             line.encounters.append(entry.encounter)
             if session := known.get(entry.encounter):
                 line.sessions.append(session)
     return lines
+
+
+def _in_words(detail: str) -> str:
+    why, colon, reason = detail.partition(":")
+    return f"{_WHY.get(why, why)}{colon}{reason}"
 
 
 async def names_of(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:

@@ -117,7 +117,7 @@ def _on_form(fault: FieldFault) -> FieldFault:
     place = fault.field.strip("/").split("/")
     field = {"times": _WEEKS if place[-1] == "rrule" else "day"}.get(place[0], place[0])
     messages = {
-        "day": ("Day and hours", "is not complete", "give the day, from when and until when"),
+        "day": ("Day and hours", "are not complete", "give the day, from when and until when"),
         _WEEKS: ("Repeat until", "is not a date", "give the last day, or leave it empty"),
         "hub": ("Hub", "is not chosen", "choose the hub"),
         "mode": ("Kind", "is not chosen", "choose one"),
