@@ -1,7 +1,7 @@
 """Checks `unmet`: who is left out, why, and whether the facts given for it are so.
 
-Structural reasons are found again from the problem alone, so code and facts must be the same. For the other codes the
-facts that are given are recounted; that no other reason exists is never claimed.
+Structural reasons are found again from the problem alone, so the code must be the same. The facts that are given, by the
+names of the format, are recounted; that no other reason exists is never claimed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ CODE = "unmet"
 NOT_PROVEN = "not-proven"
 CODES = (*STRUCTURAL_CODES, "hosting-limit", "shared-shortage", "crowded-out", NOT_PROVEN)
 _KM_TOLERANCE = 0.0011
+_OF_NEAREST = ("offer", "years", "mode", "missing", "km", "limit_km", "minutes_short", "days_apart", "seats")
 
 
 def check_unmet(plan: Plan, unmet: Sequence[Unmet], bound: int) -> Iterator[Violation]:
@@ -92,7 +93,8 @@ def _structural(structure: Structure, entry: Unmet, at: str) -> Iterator[Violati
 def _equal(given: Any, true: Any) -> bool:
     """Compare JSON values; numbers with a fraction are kilometres, given to the metre."""
     if isinstance(true, dict):
-        return isinstance(given, dict) and all(name in given and _equal(given[name], true[name]) for name in true)
+        named = isinstance(given, dict) and [name for name in given if name in true or name in _OF_NEAREST]
+        return isinstance(named, list) and all(name in true and _equal(given[name], true[name]) for name in named)
     if isinstance(true, list):
         return isinstance(given, list) and len(given) == len(true) and all(map(_equal, given, true))
     if isinstance(true, float) and isinstance(given, int | float) and not isinstance(given, bool):
@@ -151,7 +153,7 @@ class Recount:
         if hosting is None:
             yield f"The school of group {entry.group} could host a session for it, or it could go elsewhere."
         else:
-            yield from _differing(entry, _given(entry, hosting.facts()))
+            yield from _differing(entry, hosting.facts())
 
     def _shortage(self, entry: Unmet) -> Iterator[str]:
         """Recount a Hall certificate: all the offers that could take any of the groups, and what these hold at most."""
@@ -164,7 +166,7 @@ class Recount:
                 f"The {len(groups)} groups around group {entry.group} have {shortage.students} students, "
                 f"for whom there are {shortage.seats} seats: that is no shortage."
             )
-        yield from _differing(entry, _given(entry, shortage.facts()))
+        yield from _differing(entry, shortage.facts())
 
     def _crowded_out(self, entry: Unmet) -> Iterator[str]:
         """Tell when nobody is named, or somebody without an encounter, or when fewer would be left out than is said."""
@@ -175,18 +177,14 @@ class Recount:
                 yield f"Group {id_} has no encounter, so it does not crowd out group {entry.group}."
         if "would_leave_out" in entry.facts:
             crowding = self._crowd.around(entry.group) if "offers" in entry.facts else None
-            yield from _differing(entry, _given(entry, crowding_facts(crowding, entry.students, self._spare)))
-
-
-def _given(entry: Unmet, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the facts that an entry gives: what a plan's maker has not claimed need not hold."""
-    return {name: value for name, value in facts.items() if name in entry.facts}
+            yield from _differing(entry, crowding_facts(crowding, entry.students, self._spare))
 
 
 def _differing(entry: Unmet, facts: Mapping[str, Any]) -> Iterator[str]:
+    """Tell which of the facts that are given differ: what a plan's maker has not claimed need not hold."""
     for name, value in facts.items():
-        if name not in entry.facts or not _equal(entry.facts[name], value):
-            yield f"The fact `{name}` of group {entry.group} is {value!r:.120}, not {entry.facts.get(name)!r:.80}."
+        if name in entry.facts and not _equal(entry.facts[name], value):
+            yield f"The fact `{name}` of group {entry.group} is {value!r:.120}, not {entry.facts[name]!r:.80}."
 
 
 def _rivals(plan: Plan, entry: Unmet) -> Iterator[str]:

@@ -168,10 +168,11 @@ def _drop(pointer: str) -> Callable[[dict[str, Any]], None]:
         ("unmet", _edit("/unmet/0/code", "not-proven")),
         ("unmet", _edit("/unmet/0/code", "out-of-reach")),
         ("unmet", _edit("/unmet/0/code", "bad luck")),
-        ("unmet", _edit("/unmet/0/facts", {})),
         ("unmet", _edit("/unmet/0/facts/offers_left", 2)),
         ("unmet", _edit("/unmet/0/facts/nearest/offer", "O2")),
         ("unmet", _edit("/unmet/0/facts/nearest/days_apart", 2)),
+        ("unmet", _edit("/unmet/0/facts/nearest/minutes_short", 5)),
+        ("unmet", _edit("/unmet/0/facts/nearest", None)),
         ("unmet", _edit("/unmet/1/code", "mode")),
         ("unmet", _edit("/unmet/1/code", "crowded-out")),
         ("unmet", _edit("/unmet/1/with", ["G9"])),
@@ -183,6 +184,26 @@ def test_a_false_claim_is_told(
     tree = timetable_to_json(timetable_of(file, plan))
     edit(tree)
     assert code in {each.code for each in check(file, timetable_from_json(tree)).violations}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _edit("/unmet/0/facts", {}),
+        _edit("/unmet/0/facts/nearest", {"offer": "O1"}),
+        _edit("/unmet/0/facts/nearest/name", "whatever others add"),
+        _edit("/unmet/0/facts/told_by", "somebody else"),
+        _edit("/proof/gap", round(38 / 113, 6)),
+    ],
+)
+def test_what_is_not_claimed_need_not_hold(
+    file: ProblemFile, plan: list[Session], edit: Callable[[dict[str, Any]], None]
+) -> None:
+    """A timetable may be another program's, with other facts and shares of six digits."""
+    tree = timetable_to_json(timetable_of(file, plan))
+    assert tree["unmet"][0]["facts"]["nearest"]["offer"] == "O1"
+    edit(tree)
+    assert [each.message for each in check(file, timetable_from_json(tree)).violations] == []
 
 
 def test_not_proven_is_for_no_more_students_than_the_bound_leaves_open(file: ProblemFile, plan: list[Session]) -> None:
