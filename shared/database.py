@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -32,6 +33,19 @@ class Database:
     async def close(self) -> None:
         """Give all connections back."""
         await self.engine.dispose()
+
+
+_PASSING = ("08", "40", "53", "57")
+"""Classes of PostgreSQL's codes: connections, transactions in each other's way, too few resources, shutting down or starting."""
+
+
+def will_pass(error: BaseException) -> bool:
+    """Tell whether an error of the database says that it is away, or busy, for now: trying again later may help."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)
+    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+        return True
+    return str(getattr(error.orig, "sqlstate", ""))[:2] in _PASSING
 
 
 def open_database(url: URL, *, pool_size: int = 5) -> Database:

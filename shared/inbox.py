@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Column, DateTime, MetaData, Table, Text, func, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shared.database import Database
+from shared.database import Database, will_pass
 from shared.envelope import Event, Headers, Message, Unreadable, WrongShape, from_message
 from shared.logging import get_logger, where
 from shared.outbox import Relay, put
@@ -124,8 +124,7 @@ class Inbox:
             try:
                 return await self._take(records)
             except (DBAPIError, OSError) as error:
-                lasting = isinstance(error, DBAPIError) and not error.connection_invalidated
-                if lasting and not isinstance(error, (OperationalError, InterfaceError)):
+                if not will_pass(error):
                     raise
                 self._log.warning("inbox.database.away", error=type(error).__name__, again_in_seconds=pause)
             await asyncio.sleep(pause)

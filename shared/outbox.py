@@ -12,14 +12,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from sqlalchemy import BigInteger, Column, Identity, LargeBinary, MetaData, Table, Text, text
-from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shared.database import Database
 from shared.envelope import Event, Headers, Message, to_message
-from shared.logging import get_logger
+from shared.logging import get_logger, where
 from shared.topics import DEAD, MAX_EVENT_BYTES
 
 RELAY_BATCH = 2000
@@ -135,8 +133,10 @@ class Relay:
             try:
                 sent = await self.relay_batch()
                 pause = _IDLE_SECONDS
-            except (DBAPIError, KafkaError, OSError) as error:
-                self._log.warning("outbox.relay.failed", error=type(error).__name__, again_in_seconds=pause)
+            except Exception as error:  # whatever it was: a relay that ended would hold back all events without a word
+                self._log.warning(
+                    "outbox.relay.failed", error=type(error).__name__, where=where(error), again_in_seconds=pause
+                )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 10)
                 continue

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 from sqlalchemy import func, text
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,7 +19,7 @@ from services.confirmations.tables import Mail, Party
 from services.confirmations.telling import NEWS
 from shared.database import Database
 from shared.events.encounters import EncounterTold
-from shared.logging import get_logger
+from shared.logging import get_logger, where
 from shared.settings import Settings
 
 Send = Callable[[EmailMessage], Awaitable[None]]
@@ -91,12 +90,12 @@ class MailSender:
         self._log = get_logger(service="confirmations")
 
     async def run(self) -> None:
-        """Send for ever; an error of the database is waited out."""
+        """Send for ever; an error, of the database or of ours, is waited out."""
         while True:
             try:
                 handled = await self.send_due()
-            except (DBAPIError, OSError) as error:
-                self._log.warning("confirmations.mail.waiting", error=type(error).__name__)
+            except Exception as error:  # a sender that ended would hold back all mail without a word
+                self._log.warning("confirmations.mail.waiting", error=type(error).__name__, where=where(error))
                 handled = 0
             if handled == 0:
                 await asyncio.sleep(_IDLE_SECONDS)

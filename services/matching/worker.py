@@ -67,8 +67,8 @@ class Worker:
                     continue
             except LeaseLost:
                 self._log.warning("matching.lease.lost")
-            except (DBAPIError, OSError) as error:  # the lease runs out meanwhile, and the run is taken up again
-                self._log.warning("matching.database.away", error=type(error).__name__)
+            except Exception as error:  # the lease runs out meanwhile, and the run is taken up again
+                self._log.warning("matching.worker.waiting", error=type(error).__name__, where=where(error))
             await asyncio.sleep(_IDLE_SECONDS)
 
     async def _carry_out(self, job: LeasedJob) -> None:

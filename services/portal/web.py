@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -19,6 +19,7 @@ from services.portal.pages.rendering import render_problem
 from services.portal.problems import FieldFault, NotSignedIn, Problem, ProblemDetails
 from services.portal.protecting import SECURITY_HEADERS, Protecting
 from services.portal.wording import faults_of
+from shared.database import will_pass
 from shared.logging import get_logger, where
 from shared.reasons import pointer
 
@@ -66,8 +67,7 @@ def build_app(portal: Portal | None = None, *, secret: str = "", https: bool = F
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_wrong_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    for away in (OperationalError, InterfaceError, ConnectionError):
-        app.add_exception_handler(away, _on_database_away)
+    app.add_exception_handler(ConnectionError, _on_database_away)
     app.add_exception_handler(DBAPIError, _on_database_fault)
     app.add_exception_handler(Exception, _on_fault)
     app.add_middleware(
@@ -162,7 +162,9 @@ async def _on_database_away(request: Request, error: Exception) -> Response:  # 
 
 
 async def _on_database_fault(request: Request, error: Exception) -> Response:
-    """Refuse text that the database can't keep (it has a zero byte); any other error of it is a fault of ours."""
+    """Refuse text that the database can't keep (it has a zero byte); an error that won't pass is a fault of ours."""
+    if will_pass(error):
+        return await _on_database_away(request, error)
     if getattr(getattr(error, "orig", None), "sqlstate", "") not in _NOT_KEPT:
         raise error
     details = ProblemDetails(

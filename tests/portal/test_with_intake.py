@@ -40,7 +40,7 @@ class Door:
         body = {**EXAMPLES[model]["example"]["value"], **changed}
         sent = await self.client.post(f"/api/v1/{path}", json=body)
         assert sent.status_code == 202, sent.text
-        answer = (await self.client.get(f"/api/v1/submissions/{sent.json()['id']}?wait=20")).json()
+        answer = (await self.client.get(f"/api/v1/submissions/{sent.json()['id']}?wait=30")).json()
         return f"{answer['status']} {answer['reasons'][0]['field']}" if answer["reasons"] else str(answer["status"])
 
     async def file(self, take: str, *rows: str) -> list[tuple[int, str, str]]:
@@ -51,7 +51,7 @@ class Door:
             row["id"]: row for row in (await self.client.get(f"/api/v1/files/{sent.json()['id']}")).json()["results"]
         }
         for submission in found:
-            await self.client.get(f"/api/v1/submissions/{submission}?wait=20")
+            await self.client.get(f"/api/v1/submissions/{submission}?wait=30")
         file = (await self.client.get(f"/api/v1/files/{sent.json()['id']}")).json()
         return [(row["row"], row["status"], "".join(one["field"] for one in row["reasons"])) for row in file["results"]]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -175,6 +176,16 @@ async def test_a_database_that_is_away_loses_nothing(desk: Desk) -> None:
     assert await desk.dead() == 0
 
 
+@pytest.mark.parametrize(("code", "dead"), [("57P03", 0), ("53300", 0), ("40P01", 0), ("22003", 1)])
+async def test_only_an_error_that_will_not_pass_is_a_fault_of_the_message(desk: Desk, code: str, dead: int) -> None:
+    class Said(Exception):
+        sqlstate = code
+
+    desk.faults = [DBAPIError("UPDATE", None, Said()) for _ in range(5)]
+    await desk.inbox().take([came(employer("one"), desk.settings)])
+    assert (len(await desk.noted()), await desk.dead()) == (1 - dead, dead)
+
+
 async def test_a_connection_cut_in_the_middle_loses_nothing(desk: Desk) -> None:
     """The owner ends the service's connections while its handler is at work."""
     owner = create_async_engine(desk.settings.admin_database(), isolation_level="AUTOCOMMIT")
@@ -203,7 +214,7 @@ async def test_a_crash_between_sending_and_deleting_sends_twice_and_takes_once(d
     dying = Relay(DiesBeforeCommit(desk.database.engine, desk.database.sessions), desk.settings.kafka(), "desk")
     await dying.start()
     with pytest.raises(Crash):
-        await dying.relay_batch()
+        await relay_for_ever(dying)
     await dying.stop()
     relay = Relay(desk.database, desk.settings.kafka(), "desk")
     await relay.start()
@@ -211,10 +222,31 @@ async def test_a_crash_between_sending_and_deleting_sends_twice_and_takes_once(d
     await desk.until(lambda noted: not noted)
     await relay.stop()
     twice = of("C1", sent)
-    assert len(twice) == 40
     assert len({event.id for event in twice}) == 20
     await desk.inbox().take([came(event, desk.settings) for event in twice])
     assert await desk.noted() == [f"{number}" for number in range(20)]
+
+
+async def relay_for_ever(relay: Relay) -> None:
+    """Relay beside the relay's own task, which may be at it just now."""
+    while True:
+        await relay.relay_batch()
+
+
+async def test_a_relay_goes_on_whatever_happens(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, faults = Relay(desk.database, desk.settings.kafka(), "desk"), [Crash()]
+    relay_batch = relay.relay_batch
+
+    async def fails_once() -> int:
+        if faults:
+            raise faults.pop()
+        return await relay_batch()
+
+    monkeypatch.setattr(relay, "relay_batch", fails_once)
+    await put(desk, [employer("one", "W1")])
+    await relay.start()
+    await events_until(desk.settings, [SUBMISSIONS], lambda all_: len(of("W1", all_)) == 1)
+    await relay.stop()
 
 
 def of(number: str, events: Sequence[Event[Any]]) -> list[Event[Any]]:
