@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from typing import Any
 
 import typer
 
@@ -45,7 +46,38 @@ def _nothing() -> None:
 def main() -> None:
     """Run the command."""
     wanted = HOMES.get(sys.argv[1]) if len(sys.argv) > 1 else None
-    build([wanted] if wanted else HOMES.values())()
+    try:
+        build([wanted] if wanted else HOMES.values())()
+    except Exception as fault:
+        said = in_words(fault)
+        if said is None:
+            raise
+        typer.echo(f"encounters: {said}", err=True)
+        sys.exit(2)
+
+
+def in_words(fault: Exception) -> str | None:
+    """Say what is wrong around the product, and what to do; None for a fault of its own, whose trace is needed.
+
+    Libraries are known by name, so that none is loaded for this.
+    """
+    kind = type(fault).__name__
+    match type(fault).__module__.partition(".")[0]:
+        case "pydantic_core" if getattr(fault, "title", "") == "Settings":
+            errors: list[dict[str, Any]] = fault.errors()  # type: ignore[attr-defined]
+            return "; ".join(f"the setting {str(one['loc'][0]).upper()}: {one['msg']}" for one in errors)
+        case "sqlalchemy" | "asyncpg":
+            return (
+                f"the database can't be used ({kind}): is it up, does DATABASE_URL lead to it, "
+                "and has `encounters migrate` been run?"
+            )
+        case "aiokafka":
+            return f"Kafka can't be used ({kind}): is it up, and does KAFKA_BOOTSTRAP_SERVERS lead to it?"
+    if isinstance(fault, ConnectionError | TimeoutError):
+        return f"Kafka or the database does not answer ({fault or kind}): are they up, and their addresses right?"
+    if isinstance(fault, OSError):
+        return f"{fault.strerror or kind}{f': {fault.filename}' if fault.filename else ''}"
+    return None
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def replay(topic: TopicName, offset: Offset) -> None:
 async def read_letters(settings: Settings, topic: str) -> Sequence[Any]:
     """Read all dead letters of one topic, the oldest first."""
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka(), max_partition_fetch_bytes=4 * MAX_EVENT_BYTES)
-    await consumer.start()
     try:
+        await consumer.start()
         partition = TopicPartition(dead_letters(settings.topic_prefix + topic), 0)
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
@@ -85,8 +85,8 @@ async def read_letters(settings: Settings, topic: str) -> Sequence[Any]:
 
 async def _send(settings: Settings, topic: str, record: Any) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka(), max_request_size=2 * MAX_EVENT_BYTES)
-    await producer.start()
     try:
+        await producer.start()
         headers = [(name, value) for name, value in record.headers if not name.startswith("dead_")]
         await producer.send_and_wait(settings.topic_prefix + topic, record.value, key=record.key, headers=headers)
     finally:

@@ -144,6 +144,8 @@ def _with(hub: str, token: str, portal: str | None, work: Callable[[Coordinator]
 
     try:
         return asyncio.run(run())
+    except httpx.TransportError as fault:
+        _stop(f"the portal does not answer ({type(fault).__name__}): is the product up, and PORTAL_URL its address?")
     except (PlanFailed, httpx.HTTPError) as fault:
         _stop(str(fault) or f"the portal does not answer ({type(fault).__name__}): is the product up?")
 

@@ -213,9 +213,9 @@ async def submit(
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka(), linger_ms=5, max_batch_size=262_144, enable_idempotence=True
     )
-    await consumer.start()
-    await producer.start()
     try:
+        await consumer.start()
+        await producer.start()
         await asyncio.gather(*[consumer.position(partition) for partition in consumer.assignment()])
         sending = asyncio.create_task(_send(producer, events, settings.topic_prefix))
         answers = await _collect(consumer, {event.id for event in events}, on_answers)
