@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from services.matching.planning.explanation.explain import Explainer
-from services.matching.planning.model import Remedy, Session, Timetable
+from services.matching.planning.explanation_check import NOT_PROVEN
+from services.matching.planning.model import Proof, Remedy, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Proven, Shared
@@ -160,8 +161,15 @@ class Run:
         levels = levels_with_bounds(self.problem, sessions, self.outcome)
         proof = proof_of(self.outcome, levels, self._to_run_again())
         optimal = self.outcome.settled or proof.covered == proof.bound
-        unmet = self._explainer.explain(sessions, proof.bound, seconds=self._seconds_to_explain(), optimal=optimal)
+        unmet = self._explained(sessions, proof.bound, optimal=optimal)
+        if sum(entry.students for entry in unmet if entry.code == NOT_PROVEN) > max(0, proof.bound - proof.covered):
+            # hardly anybody has a place yet who could be named as crowding others out: only the plainest bound fits
+            proof = Proof(proof.covered, students := self.outcome.students, 1 - proof.covered / students, "students")
+            unmet = self._explained(sessions, proof.bound, optimal=False)
         return Timetable(self.sha256, sessions, levels, proof, unmet, self._remedies(sessions), self._stats(sessions))
+
+    def _explained(self, sessions: tuple[Session, ...], bound: int, *, optimal: bool) -> tuple[Unmet, ...]:
+        return self._explainer.explain(sessions, bound, seconds=self._seconds_to_explain(), optimal=optimal)
 
     def _remedies(self, sessions: tuple[Session, ...]) -> tuple[Remedy, ...]:
         """Find remedies in what is left of the time for explaining; none where that is too little to look at all."""

@@ -13,8 +13,10 @@ from services.matching.planning.checker import check
 from services.matching.planning.model import Problem, Timetable
 from services.matching.planning.reading import ProblemFile, problem_file_from_json
 from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search.messages import Bounded
+from services.matching.planning.search.run import Run
 from services.matching.planning.search.touched import touched_by
-from services.matching.planning.solve import Budget, Progress, solve
+from services.matching.planning.solve import Budget, NeverStop, Progress, solve
 from services.matching.planning.writing import problem_to_json, timetable_to_json
 
 SCHOOLS = 3
@@ -60,6 +62,15 @@ def test_a_stop_flag_ends_it_with_the_best_plan_so_far(town: ProblemFile) -> Non
 
     timetable = solve(town, budget(600.0), hear, stop)
     assert timetable.proof.covered >= max(progress.covered for progress in heard) > 0
+    assert_holds(town, timetable)
+
+
+def test_a_run_that_is_stopped_with_a_bound_and_no_plan_claims_no_more_than_it_can_show(town: ProblemFile) -> None:
+    run = Run(town, budget(60.0), lambda _: None, NeverStop())
+    run.outcome.bounded(Bounded(run.outcome.students // 2, {}))
+    timetable = run._written()
+    assert (timetable.proof.bound, timetable.proof.method) == (run.outcome.students, "students")
+    assert "not-proven" in {entry.code for entry in timetable.unmet}
     assert_holds(town, timetable)
 
 
