@@ -71,6 +71,7 @@ BAD: list[tuple[str, Submission, str, str]] = [
     ("pledge of an unknown employer", make_pledge(employer="E2"), "/employer", "no employer E2"),
     ("pledge for schools elsewhere", make_pledge(version=2, schools_first={"118785", "100000"}), "/schools_first", "100000"),
     ("request of an unknown school", make_request(school="118788", group="x"), "/school", "no school"),
+    ("a pupil's number for a group's id", make_request(group="A820001202001"), "/group", "Unique Pupil Number"),
     ("a group larger than its school", make_request(group="x", size=901), "/size", "900 pupils"),
     ("a calendar that is not there", make_request(group="x", calendars=("tutor", "pshe")), "/calendars/1", "pshe"),
 ]  # fmt: skip

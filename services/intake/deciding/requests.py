@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from services.intake.deciding.outcome import Built, refuse
 from services.intake.deciding.schools import taught, unknown_school
 from services.intake.register import Entry, Register
@@ -9,6 +11,7 @@ from shared.events.facts import RequestRegistered
 from shared.events.fields import Mode, Reason
 from shared.events.submissions import RegisterSchool, SubmitRequest
 
+_UPN = re.compile(r"[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]", re.IGNORECASE)
 MODES: tuple[Mode, ...] = ("in_school", "workplace", "virtual")
 
 
@@ -35,7 +38,16 @@ def build_request(said: SubmitRequest, register: Register, version: int, was: En
         max_travel_km=said.max_travel_km,
         may_split=said.may_split,
     )
-    return Built(fact, (*_fits(said, school), *_calendars(said, register)), hub)
+    return Built(fact, (*_no_pupil(said), *_fits(said, school), *_calendars(said, register)), hub)
+
+
+def _no_pupil(said: SubmitRequest) -> list[Reason]:
+    """Refuse a Unique Pupil Number for an id: it names a child, and using it for this is unlawful."""
+    if not _UPN.fullmatch(said.group):
+        return []
+    return [
+        refuse("/group", "the id has the form of a Unique Pupil Number", "give the group an id that names no pupil")
+    ]
 
 
 def _fits(said: SubmitRequest, school: RegisterSchool) -> list[Reason]:
