@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vCalAddress, vText
@@ -60,7 +61,8 @@ def mail(news: str, told: EncounterTold, organiser: str, recipient: str, portal_
     message["To"] = recipient
     employer = " ".join(told.employer_name.split())
     message["Subject"] = f"{_SUBJECTS[news]}: {employer}, {start.day} {start:%B %Y}, {start:%H:%M}"
-    message["Message-ID"] = f"<{told.encounter}.{told.party_kind}.{told.party}.{told.sequence}@seven-encounters>"
+    party = quote(told.party, safe="")
+    message["Message-ID"] = f"<{told.encounter}.{told.party_kind}.{party}.{told.sequence}@seven-encounters>"
     text = _TEXTS.get_template(f"{news}.txt").render(
         told=told,
         when=when,

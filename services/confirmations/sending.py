@@ -60,7 +60,7 @@ def mailbox(folder: Path) -> Send:
     folder.mkdir(parents=True, exist_ok=True)
 
     async def send(message: EmailMessage) -> None:
-        name = message["Message-ID"].strip("<>").split("@")[0].replace("/", "_")
+        name = message["Message-ID"].strip("<>").split("@")[0]
         await asyncio.to_thread(_put, folder / f"{name}.eml", message.as_bytes())
 
     return send

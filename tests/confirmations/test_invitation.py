@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from urllib.parse import quote
 
 import pytest
 from icalendar import Calendar
@@ -41,6 +42,15 @@ def test_a_request_names_the_wall_clock_time(start: str, utc_hour: int) -> None:
     assert calendar.walk("VTIMEZONE"), "Outlook needs the time zone spelled out"
     assert event["ATTENDEE"] == "mailto:careers@example.org"
     assert "Northgate, ZZ2 2BB" in message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("employer", ["E0001", "a@b", "a@c", "Smith Co/Kent #1: +x"])
+def test_a_message_id_holds_any_id_of_a_party(employer: str) -> None:
+    [(_, told), *_] = what_to_tell([make_session(employer=employer)], {}, NAMES)
+    message = message_from_bytes(
+        mail("confirmed", told, "hub@example.org", "x@example.org", "").as_bytes(), policy=default
+    )
+    assert message["Message-ID"].strip() == f"<e1.employer.{quote(employer, safe='')}.0@seven-encounters>"
 
 
 def test_update_and_cancel_keep_the_uid_and_raise_the_sequence() -> None:
