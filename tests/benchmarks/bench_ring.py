@@ -51,7 +51,6 @@ ROWS_OF_SUBMISSION = 3  # inbox, register, outbox
 MESSAGES_OF_SUBMISSION = 2  # the submission and its fact
 READERS = ("matching", "confirmations")
 ROWS_OF_READERS = 3  # each has an inbox, and matching keeps the request; the portal reads too, which is not counted
-PLANNING_SECONDS = 20.0
 MEGABYTE = 1 << 20
 
 
@@ -70,12 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--submissions", type=int, default=20_000)
     parser.add_argument("--sessions", type=int, default=1_500)
+    parser.add_argument("--planning-seconds", type=float, default=20.0, help="how long a plan is made for its memory")
     arguments = parser.parse_args()
     configure_logging("ERROR", "console")
-    asyncio.run(_measure(arguments.submissions, arguments.sessions))
+    asyncio.run(_measure(arguments.submissions, arguments.sessions, arguments.planning_seconds))
 
 
-async def _measure(submissions: int, sessions: int) -> None:
+async def _measure(submissions: int, sessions: int, planning_seconds: float) -> None:
     console = Console(width=110)
     area = fictional_area(60, 1, Decimal("1.05"))
     async with AsyncExitStack() as stack:
@@ -92,12 +92,12 @@ async def _measure(submissions: int, sessions: int) -> None:
         copies = await stack.enter_async_context(running_copies([(service, settings) for service in SERVICES]))
         await wait_until_healthy(settings)
         at_rest = _memory(copies)
-        measured = [
-            *await _submissions(settings, area, submissions),
-            await _confirmations(settings, area, sessions),
-        ]
+        measured = await _submissions(settings, area, submissions)
+        _, token = await sign_ins(settings, area)
+        async with Coordinator(local_portal(settings), area.problem.hub.id, token) as coordinator:
+            planning = await _memory_of_planning(coordinator, copies, planning_seconds)
+            measured.append(await _confirmations(settings, coordinator, area, sessions))
         _print(console, measured)
-        planning = await _memory_of_planning(settings, copies)
         _print_memory(console, copies, at_rest, planning)
 
 
@@ -135,22 +135,15 @@ async def _submissions(settings: Settings, area: Area, count: int) -> list[Measu
     ]
 
 
-async def _memory_of_planning(settings: Settings, copies: Sequence[ServiceCopy]) -> float:
-    """Plan a hub of 12 schools, and tell how many MiB the planning processes below matching had at most."""
-    area = fictional_area(12, 2, Decimal("1.05"))
-    hub = area.problem.hub.id
-    _, token = await sign_ins(settings, area)
-    await import_postcodes_of(settings, area)
-    for stage in submissions_of(area):
-        await submit(settings, "/bench", stage)
+async def _memory_of_planning(coordinator: Coordinator, copies: Sequence[ServiceCopy], seconds: float) -> float:
+    """Plan the hub, and tell how many MiB the planning processes below matching had at most."""
     matching = psutil.Process(next(copy.child.pid for copy in copies if copy.service == "matching"))
     peak = 0.0
-    async with Coordinator(local_portal(settings), hub, token) as coordinator:
-        planning = asyncio.create_task(coordinator.plan(PLANNING_SECONDS))
-        while not planning.done():
-            peak = max(peak, sum(_resident(child) for child in matching.children(recursive=True)))
-            await asyncio.wait([planning], timeout=0.2)
-        planning.result()
+    planning = asyncio.create_task(coordinator.plan(seconds))
+    while not planning.done():
+        peak = max(peak, sum(_resident(child) for child in matching.children(recursive=True)))
+        await asyncio.wait([planning], timeout=0.2)
+    planning.result()
     return peak
 
 
@@ -161,19 +154,15 @@ def _resident(process: psutil.Process) -> float:
         return 0.0
 
 
-async def _confirmations(settings: Settings, area: Area, count: int) -> Measured:
+async def _confirmations(settings: Settings, coordinator: Coordinator, area: Area, count: int) -> Measured:
     """Approve and publish a timetable of so many sessions, and wait until every party was told."""
     hub = area.problem.hub.id
-    _, token = await sign_ins(settings, area)
-    proposed = _proposed(area, count)
+    version = (await coordinator.timetable())["version"] + 1
+    proposed = _proposed(area, count, version)
     await _write(settings, proposed)
-    async with Told(settings) as told, Coordinator(local_portal(settings), hub, token) as coordinator:
-        while True:
-            try:
-                timetable = await coordinator.timetable()
-                break
-            except RuntimeError:
-                await asyncio.sleep(0.2)
+    async with Told(settings) as told:
+        while (timetable := await coordinator.timetable())["version"] < version:
+            await asyncio.sleep(0.2)
         began = time.monotonic()
         await coordinator.approve_all(timetable["version"])
         await coordinator.publish(timetable["version"])
@@ -188,9 +177,9 @@ async def _confirmations(settings: Settings, area: Area, count: int) -> Measured
     return Measured("from approval to confirmation", len(heard), seconds, floor)
 
 
-def _proposed(area: Area, count: int) -> list[EventData]:
+def _proposed(area: Area, count: int, number_of_version: int) -> list[EventData]:
     problem = area.problem
-    version = {"hub": problem.hub.id, "academic_year": problem.academic_year, "version": 1}
+    version = {"hub": problem.hub.id, "academic_year": problem.academic_year, "version": number_of_version}
     header = TimetableProposed(
         **version, job="bench", problem_sha256="0" * 64, repair=False, sessions=count, shortfalls=0, remedies=0,
         students=count, covered=count, bound=count, gap=0, method="trivial", changes=0, levels=(), seconds=0,
@@ -306,7 +295,7 @@ def _print_memory(
     table = Table("service", "MiB at rest", "MiB at its peak", title="Memory")
     for service, (_, peak) in _memory(copies).items():
         table.add_row(service, f"{at_rest[service][0]:.0f}", f"{peak:.0f}")
-    table.add_row("planning a hub of 12 schools, below matching", "0", f"{planning:.0f}")
+    table.add_row("planning this hub, below matching", "0", f"{planning:.0f}")
     console.print(table)
 
 
