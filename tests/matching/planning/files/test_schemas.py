@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.matching.planning.levels import LEVELS, SENSES
 from services.matching.planning.model import Policy
 from services.matching.planning.reading import problem_file_from_json, problem_from_json
 from services.matching.planning.rules import RULES
+from services.matching.planning.search.touched import touched_by
 from services.matching.planning.writing import json_number, problem_to_json, timetable_to_json
 from tests.matching.planning.builders import AT_10, make_offer, make_school, make_session, make_tree, timetable_of
 
@@ -51,6 +52,17 @@ def test_what_is_written_fits_the_schemas() -> None:
     file = problem_file_from_json(tree)
     timetable = timetable_of(file, [make_session(at=AT_10)])
     Draft202012Validator(TIMETABLE).validate(json.loads(json.dumps(timetable_to_json(timetable))))
+
+
+def test_whom_a_repair_touches_fits_the_schema() -> None:
+    file = problem_file_from_json(_full_tree())
+    told = (make_session("X1", at=AT_10), make_session("X2", "O2", school=None))
+    touched = touched_by(replace(file.problem, in_force=told), told[:1])
+    assert touched["employers"] == {"E1": {"gone": 25, "new": 0}}
+    tree = timetable_to_json(timetable_of(file, [make_session(at=AT_10)], stats={"touched": touched}))
+    Draft202012Validator(TIMETABLE).validate(json.loads(json.dumps(tree)))
+    tree["stats"]["touched"]["schools"]["S1"].pop("new")
+    assert not Draft202012Validator(TIMETABLE).is_valid(json.loads(json.dumps(tree)))
 
 
 def test_the_schema_lists_exactly_the_fields_that_are_written() -> None:
