@@ -16,7 +16,7 @@ from services.matching.planning.model import Problem, Remedy, Session, Timetable
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.rules import Known, Plan
 from services.matching.planning.search.touched import touched_by
-from services.matching.planning.telling import MODE_NAMES, REASONS, name_group, name_offer, reason_sentence
+from services.matching.planning.telling import MODE_NAMES, REASONS, name_group, name_offer, reason_sentence, when
 
 if TYPE_CHECKING:
     from services.matching.planning.remedies import AskedSet
@@ -47,7 +47,9 @@ def explanation_of_group(problem: Problem, timetable: Timetable, id_: str) -> st
     for seating in plan.seatings_of_group.get(id_, ()):
         whom = "all" if not seating.part else f"{seating.students} students"
         place = f" ({MODE_NAMES[seating.offer.mode]})"
-        lines.append(f"  {local_time(seating.session.start)}  {name_offer(known, seating.offer.id)}{place}: {whom}")
+        lines.append(
+            f"  {when(local_time(seating.session.start))}: {name_offer(known, seating.offer.id)}{place}: {whom}"
+        )
     if id_ in plan.seatings_of_group:
         lines += ["Why not otherwise:", *why_placed(known, timetable.sessions, id_)]
     for unmet in timetable.unmet:

@@ -139,7 +139,7 @@ def test_explain_tells_coverage_reasons_and_remedies(problem: Path, timetable: P
 
 def test_explain_tells_of_one_group(problem: Path, timetable: Path) -> None:
     assert (
-        "2026-10-06T09:00  Employer E1 (O1) (sessions in school): all"
+        "Tuesday 6 October 2026 at 09:00: Employer E1 (O1) (sessions in school): all"
         in run("explain", problem, timetable, "--group", "G1").stdout
     )
     left_out = run("explain", problem, timetable, "--group", "G3").stdout

@@ -6,6 +6,7 @@ Facts may come from anybody's file: where one is missing or odd, the sentence of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from services.matching.planning.model import MINUTES_A_DAY, Group, Unmet
@@ -45,6 +46,12 @@ def name_offer(known: Known, id_: str) -> str:
         return f"offer {id_}"
     employer = known.employers[offer.employer]
     return f"{employer.name or employer.id} ({id_})"
+
+
+def when(local_time: str) -> str:
+    """Tell a local time as people do: Wednesday 13 January 2027 at 13:50."""
+    day = date.fromisoformat(local_time[:10])
+    return f"{day:%A} {day.day} {day:%B %Y} at {local_time[11:]}"
 
 
 def reason_sentence(known: Known, unmet: Unmet) -> str:
@@ -161,7 +168,7 @@ def _crowded_out(known: Known, _: Group, unmet: Unmet) -> str:
     placing = "placing it" if facts["placed"] == unmet.students else f"placing {facts['placed']} of them"
     where = ""
     if "session" in facts:
-        where = f" (at {name_offer(known, facts['offer'])} on {facts['start'].replace('T', ' at ')}, held for {names})"
+        where = f" (at {name_offer(known, facts['offer'])} on {when(facts['start'])}, held for {names})"
     return f"{could}, and {placing} would leave out at least {_times(others, 'other student')}{where}"
 
 

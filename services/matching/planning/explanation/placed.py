@@ -14,7 +14,7 @@ from services.matching.planning.explanation.places import Places
 from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import MINUTES_A_DAY, Attendance, Group, Level, Offer, Session
 from services.matching.planning.rules import Known, Plan
-from services.matching.planning.telling import name_group, name_offer
+from services.matching.planning.telling import name_group, name_offer, when
 
 MOST_ALTERNATIVES = 6
 _LEVEL_NAMES = {
@@ -46,19 +46,19 @@ def why_placed(known: Known, sessions: Sequence[Session], group: str) -> list[st
     plan, places = Plan(known, sessions), Places(known)
     pins, lines = known.problem.pinned, list[str]()
     for seating in plan.seatings_of_group.get(group, ()):
-        when = f"{local_time(seating.session.start)} with {name_offer(known, seating.offer.id)}"
+        held = f"{when(local_time(seating.session.start))} with {name_offer(known, seating.offer.id)}"
         if seating.part:
-            lines.append(f"It is seen in parts, one of them on {when}.")
+            lines.append(f"It is seen in parts, one of them on {held}.")
             continue
         if any((pin.offer, pin.start, pin.group) == (seating.offer.id, seating.session.start, group) for pin in pins):
-            lines.append(f"On {when}: a coordinator has pinned it there.")
+            lines.append(f"On {held}: a coordinator has pinned it there.")
             continue
         found = sorted(alternatives(plan, places, group, seating.session), key=_ease)
         if not found:
-            lines.append(f"On {when}: no other session could take it, whoever makes way.")
+            lines.append(f"On {held}: no other session could take it, whoever makes way.")
             continue
         others = len({one.session.offer for one in found} - {seating.offer.id})
-        lines.append(f"On {when}: {others} other offer{'' if others == 1 else 's'} could take it instead.")
+        lines.append(f"On {held}: {others} other offer{'' if others == 1 else 's'} could take it instead.")
         before = reckon_levels(known.problem, sessions, known=known)
         lines += [_sentence(known, before, one) for one in _varied(found)]
     return lines
@@ -160,8 +160,7 @@ def _varied(found: Sequence[Alternative]) -> list[Alternative]:
 
 
 def _sentence(known: Known, before: Sequence[Level], one: Alternative) -> str:
-    when = local_time(one.session.start)
-    who = name_offer(known, one.session.offer)
+    on, who = when(local_time(one.session.start)), name_offer(known, one.session.offer)
     if one.leaving:
         names = ", ".join(name_group(known, id_) for id_ in one.leaving)
         way = f"{names} ({one.students_leaving} students) would have to make way"
@@ -170,7 +169,7 @@ def _sentence(known: Known, before: Sequence[Level], one: Alternative) -> str:
     else:
         way = "a session is left that could be held for it"
     after = reckon_levels(known.problem, one.sessions, known=known)
-    return f"  {when} with {who}: {way}; {_difference(before, after)}."
+    return f"  {on} with {who}: {way}; {_difference(before, after)}."
 
 
 def _difference(before: Sequence[Level], after: Sequence[Level]) -> str:

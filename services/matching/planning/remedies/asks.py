@@ -7,11 +7,11 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from services.matching.planning.clock import date_of, local_time
+from services.matching.planning.clock import local_time
 from services.matching.planning.explanation.holding import in_employers_way, in_hosts_way, in_presenters_way
-from services.matching.planning.model import Attendance, Minute, Offer, Problem, Remedy, Session
+from services.matching.planning.model import Attendance, Offer, Problem, Remedy, Session
 from services.matching.planning.rules import Plan
-from services.matching.planning.telling import name_offer, names_of
+from services.matching.planning.telling import name_offer, names_of, when
 
 # Whoever is asked spends this long on it, beside the minutes of what is given.
 ARRANGING_MINUTES = 15
@@ -69,7 +69,7 @@ class Asking:
         told = " and ".join(ask.text for ask in asks)
         who = names_of(self.known, [attendance.group for attendance in candidate.fresh])
         return Remedy(
-            text=f"{told[0].upper()}{told[1:]}, on {_when(candidate.session.start)} for {who}",
+            text=f"{told[0].upper()}{told[1:]}, on {when(local_time(candidate.session.start))} for {who}",
             kind=min(kinds) if len(kinds) == 1 else "session",
             cost_minutes=ARRANGING_MINUTES + max(ask.minutes for ask in asks),
             patch=[operation for ask in asks for operation in ask.patch],
@@ -200,11 +200,6 @@ class Asking:
     def _homes(self, candidate: Candidate) -> str:
         homes = dict.fromkeys(self.known.groups[attendance.group].school for attendance in candidate.fresh)
         return " and ".join(self._school(home) for home in homes)
-
-
-def _when(minute: Minute) -> str:
-    date = date_of(minute)
-    return f"{date:%A} {date.day} {date:%B %Y} at {local_time(minute)[-5:]}"
 
 
 def _put(path: str, value: Any) -> dict[str, Any]:

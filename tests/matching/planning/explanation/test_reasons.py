@@ -13,7 +13,7 @@ from services.matching.planning.explanation_check import verify_unmet_facts
 from services.matching.planning.levels import covered_by_group
 from services.matching.planning.model import Attendance, Problem, Session, Unmet
 from services.matching.planning.rules import Known, Plan
-from services.matching.planning.telling import reason_sentence
+from services.matching.planning.telling import reason_sentence, when
 from tests.matching.planning.builders import (
     ALL_WEEK,
     AT_9,
@@ -263,3 +263,13 @@ def test_at_the_optimum_of_tiny_problems_every_reason_holds_and_none_is_not_prov
                 taken = sum(a.students for session in best for a in session.attendances if a.group in groups)
                 assert min(taken, entry.facts["students"]) <= entry.facts["seats"] < entry.facts["students"]
     assert {"shared-shortage", "crowded-out"} <= codes
+
+
+def test_times_are_told_as_people_do() -> None:
+    assert when("2027-01-13T13:50") == "Wednesday 13 January 2027 at 13:50"
+    problem = make_problem()
+    facts = {"offers": 1, "sessions": 1, "placed": 25, "would_leave_out": 30, "session": "X", "offer": "O1"}
+    entry = Unmet("G1", 25, "crowded-out", {**facts, "start": "2027-01-13T13:50"}, ("G1",))
+    assert "Employer E1 (O1) on Wednesday 13 January 2027 at 13:50" in reason_sentence(Known(problem), entry)
+    odd = replace(entry, facts={**facts, "start": "soon"})
+    assert "Placing it would leave out".lower() in reason_sentence(Known(problem), odd).lower()
