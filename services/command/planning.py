@@ -36,7 +36,7 @@ from services.command.planning_files import (
     timetable_of_problem,
     write,
 )
-from services.command.progress import interrupts, reporter
+from services.command.progress import interrupts, reporter, say
 from services.matching.planning.checker import Report
 from services.matching.planning.checker import check as check_timetable
 from services.matching.planning.faults import InvalidFile
@@ -159,17 +159,19 @@ def solve(
         write(output, timetable_to_json(timetable))
     if quiet or progress_json:
         return
+    told: list[str] = []
     if what_if:
         from services.command.what_if import effect
 
-        typer.echo("\n".join(effect(given.problem, problem_file.problem, timetable)))
+        told += effect(given.problem, problem_file.problem, timetable)
     proof = timetable.proof
-    typer.echo(
+    told.append(
         f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
         f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"
     )
     if problem_file.problem.in_force is not None and not what_if:
-        typer.echo("\n".join(touched_in_words(problem_file.problem, timetable.sessions)))
+        told += touched_in_words(problem_file.problem, timetable.sessions)
+    say(sys.stdout, "\n".join(told))
 
 
 def check(

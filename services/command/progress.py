@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from services.matching.planning.reading import ProblemFile
 
@@ -51,6 +52,17 @@ def reporter(problem_file: ProblemFile, *, quiet: bool, as_json: bool) -> Iterat
         yield _lines()
 
 
+def say(stream: TextIO, line: str) -> None:
+    """Write a line; where nobody reads any more (`| head`), the run goes on unheard, and its plan is not lost."""
+    try:
+        stream.write(line + "\n")
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def _json_line(progress: Progress) -> None:
     told = {
         "phase": progress.phase,
@@ -58,8 +70,7 @@ def _json_line(progress: Progress) -> None:
         "bound": progress.bound,
         "seconds": round(progress.seconds, 3),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
+    say(sys.stdout, json.dumps(told))
 
 
 def _lines() -> Callable[[Progress], None]:
@@ -70,8 +81,9 @@ def _lines() -> Callable[[Progress], None]:
         if progress.phase == last["phase"] and progress.seconds < float(last["seconds"]) + _SECONDS_BETWEEN_LINES:
             return
         last.update(phase=progress.phase, seconds=progress.seconds)
-        sys.stderr.write(
-            f"{progress.seconds:6.1f} s  {progress.phase}: {progress.covered:,} covered, at most {progress.bound:,}\n"
+        say(
+            sys.stderr,
+            f"{progress.seconds:6.1f} s  {progress.phase}: {progress.covered:,} covered, at most {progress.bound:,}",
         )
 
     return tell

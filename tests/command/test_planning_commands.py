@@ -231,6 +231,19 @@ def test_a_signal_ends_a_run_with_the_best_plan_so_far(number: signal.Signals, t
     assert run("check", tmp_path / "p.json", tmp_path / "t.json").returncode == 0
 
 
+@pytest.mark.parametrize("options", [["--progress-json"], []])
+def test_a_plan_is_written_though_nobody_reads_how_it_gets_on(
+    problem: Path, tmp_path: Path, options: list[str]
+) -> None:
+    command = [sys.executable, "-m", "services.command.app", "solve", problem, "-o", tmp_path / "t.json"]
+    nobody, told = os.pipe()
+    os.close(nobody)
+    done = subprocess.run([*map(str, command), "--seconds", "2", *options], stdout=told, stderr=told, check=False)
+    os.close(told)
+    assert run("check", problem, tmp_path / "t.json").returncode == 0
+    assert done.returncode == 0
+
+
 def test_help_teaches_with_examples() -> None:
     for command in ("solve", "check", "explain"):
         told = run(command, "--help").stdout
