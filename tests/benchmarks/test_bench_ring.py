@@ -17,7 +17,7 @@ def test_it_prints_a_ratio_for_each_way_and_the_memory_of_each_service() -> None
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     for what, events in (("from submission to accepted fact", 300), ("from approval to confirmation", 40)):
-        row = re.search(rf"{what} +│ {events} +│ [\d.]+ +│ [\d,]+ +│ [\d.]+ +│ ([\d.]+) +│", done.stdout)
+        row = re.search(rf"{what} +│ {events} +│ [\d.]+ +│ [\d,]+ +│ [\d.]+ +│ ([\d.]+) +│ [\d.]+ / ", done.stdout)
         assert row, done.stdout
         assert float(row[1]) > 0
     for service in SERVICES:
