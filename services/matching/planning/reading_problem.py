@@ -45,6 +45,7 @@ MOST_CALENDARS = 200_000
 MOST_WINDOWS = 750_000
 MOST_DECISIONS = 200_000
 MOST_STUDENTS_A_GROUP = 1_000_000
+HALF_ROUND_THE_EARTH_KM, MOST_MINUTES = 20_016, 1_000_000_000
 _MOST_SCHOOLS_BY_DEFAULT: dict[str, int | None] = {"in_school": 1, "workplace": 2, "virtual": None}
 
 _Record = TypeVar("_Record")
@@ -120,7 +121,7 @@ class ProblemReader:
     def _read_policy(self) -> Policy:
         fields, default = self._top.fields("policy", {}), Policy()
         points = fields.fields("points", {})
-        return Policy(
+        policy = Policy(
             start_step_minutes=fields.whole("start_step_minutes", 1, MINUTES_A_DAY, default.start_step_minutes),
             transfer_minutes=fields.whole("transfer_minutes", 0, MINUTES_A_DAY, default.transfer_minutes),
             road_factor=fields.decimal("road_factor", default=default.road_factor),
@@ -143,6 +144,13 @@ class ProblemReader:
             repair=fields.flag("repair", default.repair),
             move_price=fields.decimal("move_price", default=default.move_price),
         )
+        if policy.speed_kmh > 0 and 60 * policy.road_factor * HALF_ROUND_THE_EARTH_KM / policy.speed_kmh > MOST_MINUTES:
+            fields.fault(
+                "speed_kmh",
+                f"half round the Earth would take more than {MOST_MINUTES:,} minutes",
+                "Write a greater speed, or a smaller road factor",
+            )
+        return policy
 
     def _calendars(self) -> dict[str, tuple[Window, ...]]:
         raw, there = self._top.raw("calendars")

@@ -82,6 +82,7 @@ class Board(NamedTuple):
     scalars: Ints  # min_part, dates, presenters, told students in all, first_date, floor_scale, point_scale
 
 
+MOST_SCALED = 2**52
 MIN_PART, DATES, PRESENTERS, TOLD, FIRST_DATE, FLOOR_SCALE, POINT_SCALE = range(7)
 
 
@@ -93,9 +94,15 @@ def _offsets(lengths: Any) -> Ints:
     return np.concatenate(([0], np.cumsum(_ints(lengths)))).astype(np.int64)
 
 
-def _scale_of(numbers: list[Decimal]) -> int:
-    """Find the least whole number that makes all of these decimals whole."""
-    return lcm(*(Fraction(number).denominator for number in numbers), 1)
+def _scale_of(numbers: list[Decimal], problem: Problem) -> int:
+    """Find the least whole number that makes all of these decimals whole; where sums could not bear it, a power of ten that they do.
+
+    The search then goes by rounded numbers, such that a bound stays true; the checker reckons by those that were written.
+    """
+    exact = lcm(*(Fraction(number).denominator for number in numbers), 1)
+    students = sum(group.size * group.needed for group in problem.groups)
+    most = MOST_SCALED // max(1, ceil(max(numbers, default=Decimal(0))) * students)
+    return exact if exact <= most else 10 ** max(0, len(str(most)) - 1)
 
 
 def _bits(sections: Any) -> int:
@@ -289,11 +296,11 @@ def _schools(problem: Problem, numbers: Numbers) -> tuple[dict[str, Any], int]:
     students = np.zeros(len(problem.schools), np.int64)
     for group in problem.groups:
         students[numbers.schools[group.school]] += group.size
-    scale = _scale_of(weights)
+    scale = _scale_of(weights, problem)
     columns = {
         "s_hosting": _ints(s.hosting_limit for s in problem.schools),
         "s_floor": _ints(ceil(Fraction(policy.floor_share) * int(n)) for n in students),
-        "s_weight": _ints(int(weight * scale) for weight in weights),
+        "s_weight": _ints(min(int(Fraction(weight) * scale), MOST_SCALED) for weight in weights),
     }
     return columns, scale
 
@@ -387,7 +394,7 @@ def build_board(problem: Problem) -> Board:
     found = _vertices(problem, numbers, o_position, s_position, travel, km)
     worth = problem.policy.points
     decimals = [worth.asked, worth.new_sector, worth.stem, worth.in_person, worth.meaningful]
-    point_scale = _scale_of(decimals)
+    point_scale = _scale_of(decimals, problem)
     schools, floor_scale = _schools(problem, numbers)
     told, total_told = _told(problem, numbers)
     scalars = (
@@ -403,6 +410,6 @@ def build_board(problem: Problem) -> Board:
         o_position=o_position,
         s_position=s_position,
         travel=travel,
-        points=_ints(int(number * point_scale) for number in decimals),
+        points=_ints(min(ceil(Fraction(number) * point_scale), MOST_SCALED) for number in decimals),
         scalars=_ints(scalars),
     )

@@ -163,6 +163,7 @@ def test_the_whole_tree_is_valid_as_it_stands() -> None:
         ("/policy", None),
         ("/policy/start_step_minutes", 0),
         ("/policy/speed_kmh", 0),
+        ("/policy/speed_kmh", 1e-9),
         ("/policy/floor_share", 2),
         ("/policy/stem_sectors", ["Z"]),
         ("/policy/points/asked", "3"),

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from services.matching.planning.checker import check_sessions
-from services.matching.planning.levels import reckon_levels
+from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import Pin, Problem
+from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
 from services.matching.planning.search.plan import offers_that_differ, rows_of_plan, sessions_of_rows
+from services.matching.planning.search.proving import prove
 from services.matching.planning.search.ranking import CHANGES, LEVEL_NAMES
 from services.matching.planning.search.rounds import Rounds
 from services.matching.planning.search.searcher import Searcher
@@ -81,6 +83,25 @@ def test_a_repair_begins_with_all_that_was_told(seed: int) -> None:
     repair.first_plan()
     assert repair.best_values[CHANGES] == 0
     assert repair.best_values[1] >= first.best_values[1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_decimals_of_many_digits_cost_no_plan_and_no_true_bound(seed: int) -> None:
+    problem = tiny_problem_with_levels(seed)
+    points = replace(problem.policy.points, asked=Decimal("0.3333333333333333"), stem=Decimal("1000000.1234567890123"))
+    policy = replace(
+        problem.policy,
+        points=points,
+        floor_weight_special=Decimal("1.3333333333333333"),
+        floor_weight_disadvantaged=Decimal("2.6666666666666665"),
+    )
+    searcher, shown = searcher_of(replace(problem, policy=policy)), list[Proven]()
+    searcher.first_plan()
+    prove(searcher, 10.0, shown.append)
+    sessions = sessions_of_rows(searcher.problem, searcher.best_rows)
+    assert check_sessions(searcher.problem, sessions) == []
+    for level, (_, _, bound) in zip(reckon_levels(searcher.problem, sessions), shown[-1].levels, strict=False):
+        assert level.value <= bound if SENSES[level.name] == "max" else level.value >= bound, level.name
 
 
 def test_a_merge_is_no_worse_than_either_plan() -> None:
