@@ -11,7 +11,7 @@ import numpy as np
 from services.matching.planning.search.board import Board
 from services.matching.planning.search.compiled import compiled
 from services.matching.planning.search.filling import Floats, fill, potential, worth
-from services.matching.planning.search.moves import hold_somewhere, push_in, relocate, shift
+from services.matching.planning.search.moves import free_slot, hold_somewhere, push_in, relocate, shift
 from services.matching.planning.search.plan import clear
 from services.matching.planning.search.state import State, close_session, draw, join, open_session, take_back, whole
 
@@ -101,14 +101,6 @@ def anneal(board: Board, state: State, weights: Floats, kept: Kept, moves: int, 
 
 
 @compiled
-def _free_slot(board: Board, state: State, offer: int) -> int:
-    for slot in range(board.o_slot[offer], board.o_slot[offer + 1]):
-        if state.x_vertex[slot] < 0:
-            return slot
-    return -1
-
-
-@compiled
 def _promise(board: Board, offer: int, value: float) -> Any:
     """Rank a session worth so much: full ones first, of offers that have few vertices for each of their sessions."""
     sessions = board.o_slot[offer + 1] - board.o_slot[offer]
@@ -135,7 +127,7 @@ def best_fit(board: Board, state: State, weights: Floats) -> None:
         if vertex < 0:
             continue
         offer = board.v_offer[vertex]
-        slot = _free_slot(board, state, offer)
+        slot = free_slot(board, state, offer)
         state.written[0] = 0
         if slot < 0 or not hold_somewhere(board, state, slot, vertex):
             continue

@@ -78,6 +78,15 @@ def hold_somewhere(board: Board, state: State, slot: int, vertex: int) -> bool:
 
 
 @compiled
+def free_slot(board: Board, state: State, offer: int) -> Any:
+    """Return a slot of the offer that holds no session; -1 where all do."""
+    for slot in range(board.o_slot[offer], board.o_slot[offer + 1]):
+        if state.x_vertex[slot] < 0:
+            return slot
+    return -1
+
+
+@compiled
 def choose_vertex(board: Board, state: State, offer: int, weights: Floats) -> int:
     """Draw a few vertices of an offer and return the one with the largest potential."""
     first, count = board.ov_first[offer], board.ov_first[offer + 1] - board.ov_first[offer]

@@ -1,9 +1,9 @@
 """Neighbourhoods: some offers are set free, and all their sessions are chosen anew by a small whole-number program.
 
-The program's columns are whole sessions (a vertex with its groups), generated against the prices of its linear
-relaxation; a row for each class of groups counts how many are covered, so that a session may list groups that another
-has too. Starts are chosen in the same program: an item is a vertex at one start, and rows over items keep presenters
-and schools apart.
+The program's columns are whole sessions (a vertex with students of its classes), generated against the prices of its
+linear relaxation; a row for each class counts its covered students, so that a session may list students whom another has
+too. Starts are chosen in the same program: an item is a vertex at one start, and rows over items keep presenters and
+schools apart.
 """
 
 from __future__ import annotations
@@ -16,102 +16,114 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
-from services.matching.planning.search.board import Board
-from services.matching.planning.search.columns import price_vertices
+from services.matching.planning.fillings import UNLIMITED, fillings, gains
+from services.matching.planning.search.board import MIN_PART, NO_LIMIT, Board
+from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.conflicts import items_of, rows_over_items
 from services.matching.planning.search.program import Program
 from services.matching.planning.search.state import State
+from services.matching.planning.vertices import laid_ranges
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 STARTS_EACH = 3
 ROUNDS = 12
 FLOOR_PENALTY = 3.0
-
-
-@dataclass
-class Classes:
-    """Interchangeable groups, over the whole board."""
-
-    size: Ints
-    school: Ints
-
-    @classmethod
-    def of(cls, board: Board) -> Classes:
-        """Gather the classes of a board."""
-        count = int(board.g_class.max()) + 1 if len(board.g_class) else 0
-        size, school = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        size[board.g_class], school[board.g_class] = board.g_size, board.g_school
-        return cls(size, school)
+LEAST_GAIN = 1e-6
 
 
 @dataclass
 class Columns:
-    """Generated sessions: vertex positions, and their (column, class, count) entries."""
+    """Generated sessions: vertex positions, and their (class, students) entries."""
 
     where: list[int] = field(default_factory=list)
     entries: list[tuple[Ints, Ints]] = field(default_factory=list)
     number: dict[tuple[int, bytes, bytes], int] = field(default_factory=dict)
 
-    def add(self, where: int, kinds: Ints, counts: Ints) -> int:
+    def add(self, where: int, kinds: Ints, students: Ints) -> int:
         """Add a column unless it is there already; return its number."""
         order = np.argsort(kinds)
-        kinds, counts = kinds[order], counts[order]
-        key = (where, kinds.tobytes(), counts.tobytes())
+        kinds, students = kinds[order], students[order]
+        key = (where, kinds.tobytes(), students.tobytes())
         if key not in self.number:
             self.number[key] = len(self.where)
             self.where.append(where)
-            self.entries.append((kinds, counts))
+            self.entries.append((kinds, students))
         return self.number[key]
 
 
 @dataclass(frozen=True)
 class Freed:
-    """A session of the present plan that is chosen anew, with those of its groups who come whole."""
+    """A session of the present plan that is chosen anew, with its groups and how many students of each came."""
 
     vertex: int
     start: int
     groups: Ints
+    students: Ints
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A session that the program chose, with how many groups of which classes."""
+    """A session that the program chose, with how many students of which classes; `fully`: whether all of a class are covered."""
 
     vertex: int
     start: int
     kinds: Ints
-    counts: Ints
+    students: Ints
+    fully: Ints
 
 
 class Neighbourhood:
-    """The program over the freed offers' vertices, given the rest of the plan on the board."""
+    """The program over these vertices, which belong to offers set free, given the rest of the plan on the board."""
 
     def __init__(
-        self, board: Board, state: State, classes: Classes, offers: Ints, freed: Sequence[Freed], *, floor_scale: int
+        self,
+        board: Board,
+        state: State,
+        classes: Classes,
+        vertices: Ints,
+        freed: Sequence[Freed],
+        *,
+        floor_scale: int,
     ) -> None:
         self.board, self.classes = board, classes
-        self.free = np.bincount(board.g_class[(state.g_whole == 0) & (state.g_parts == 0)], minlength=len(classes.size))
-        spans = [np.arange(board.ov_first[o], board.ov_first[o + 1]) for o in offers]
-        candidates = np.concatenate([*spans, np.zeros(0, np.int64)]).astype(np.int64)
+        at_home = (state.g_whole == 0) & (state.g_parts == 0)
+        self.free = np.bincount(board.g_class[at_home], minlength=len(classes.size))
         known = sorted((session.vertex, session.start) for session in freed)
         known_vertex, known_start = (np.array([pair[i] for pair in known], dtype=np.int64) for i in (0, 1))
+        candidates = np.union1d(vertices, known_vertex).astype(np.int64)
         item_vertex, self.item_start = items_of(board, state, candidates, STARTS_EACH, known_vertex, known_start)
         self.vertices, self.item_where = np.unique(item_vertex, return_inverse=True)
         self.vertices = self.vertices.astype(np.int64)
         self.row, self.item, self.limit = rows_over_items(board, state, item_vertex, self.item_start)
         self.columns = Columns()
+        self._lay_out_classes()
         self._lay_out_items()
         self._lay_out_floors(state, floor_scale)
         self.hinted_items: list[int] = []
         self.hinted_columns: list[int] = []
         for session in freed:
-            kinds, counts = np.unique(board.g_class[session.groups], return_counts=True)
-            wanted = self.free[kinds] > 0
+            mine = at_home[session.groups]
+            kinds, which = np.unique(board.g_class[session.groups[mine]], return_inverse=True)
+            students = np.bincount(which, weights=session.students[mine], minlength=len(kinds)).astype(np.int64)
             where = int(np.searchsorted(self.vertices, session.vertex))
-            self.hinted_columns.append(self.columns.add(where, kinds[wanted], counts[wanted]))
+            self.hinted_columns.append(self.columns.add(where, kinds, students))
             held = (item_vertex == session.vertex) & (self.item_start == session.start)
             self.hinted_items.append(int(np.flatnonzero(held)[0]))
+
+    def _lay_out_classes(self) -> None:
+        """List the classes with groups at home that are able at each vertex, and what a session there may hold."""
+        board, classes, vertices = self.board, self.classes, self.vertices
+        lengths = classes.first[vertices + 1] - classes.first[vertices]
+        able = classes.able[laid_ranges(classes.first[vertices], lengths)]
+        kept = self.free[able] > 0
+        where = np.repeat(np.arange(len(vertices)), lengths)[kept]
+        self.able = able[kept]
+        self.first = np.concatenate(([0], np.cumsum(np.bincount(where, minlength=len(vertices))))).astype(np.int64)
+        offer = board.v_offer[vertices]
+        self.seats = board.o_seats[offer]
+        several = (board.v_school[vertices] < 0) & (board.o_schools[offer] < NO_LIMIT)
+        self.most_schools = np.where(several, board.o_schools[offer], UNLIMITED)
 
     def _lay_out_items(self) -> None:
         """Give each vertex with several starts a link row and its items variables; one start needs none."""
@@ -136,7 +148,7 @@ class Neighbourhood:
     def program(self) -> Program:
         """Lay the present columns out.
 
-        Variables: columns, items of vertices with several starts, covered groups of each class, shortfall of each
+        Variables: columns, items of vertices with several starts, covered students of each class, shortfall of each
         school. Rows: rows over items, links, classes, floors.
         """
         columns, classes = self.columns, np.flatnonzero(self.free)
@@ -158,31 +170,33 @@ class Neighbourhood:
         parts.append((base_link + self.link_of[self.item_where[self.open_items]], n + np.arange(m), -np.ones(m)))
         lengths = np.array([len(kinds) for kinds, _ in columns.entries], dtype=np.int64)
         kinds = np.concatenate([*(kinds for kinds, _ in columns.entries), np.zeros(0, np.int64)]).astype(np.int64)
-        counts = np.concatenate([*(counts for _, counts in columns.entries), np.zeros(0, np.int64)])
-        parts.append((base_class + number[kinds], np.repeat(np.arange(n), lengths), -counts))
+        students = np.concatenate([*(students for _, students in columns.entries), np.zeros(0, np.int64)])
+        parts.append((base_class + number[kinds], np.repeat(np.arange(n), lengths), -students))
         parts.append((base_class + np.arange(c), n + m + np.arange(c), np.ones(c)))
         floor_number = np.full(len(self.board.s_hosting), -1, np.int64)
         floor_number[self.short_schools] = np.arange(f)
         of_class = floor_number[self.classes.school[classes]]
         reached = np.flatnonzero(of_class >= 0)
-        parts.append(
-            (base_floor + of_class[reached], n + m + reached, -self.classes.size[classes[reached]].astype(float))
-        )
+        parts.append((base_floor + of_class[reached], n + m + reached, -np.ones(len(reached))))
         parts.append((base_floor + np.arange(f), n + m + c + np.arange(f), -np.ones(f)))
         row, column, value = (np.concatenate([part[i] for part in parts]) for i in range(3))
         shape = (base_floor + f, n + m + c + f)
         matrix = coo_matrix((value.astype(float), (row, column)), shape=shape).tocsr()
-        worth = np.concatenate((np.zeros(n + m), self.classes.size[classes].astype(float), -self.short_price))
+        worth = np.concatenate((np.zeros(n + m), np.ones(c), -self.short_price))
         most = self.starts[where].astype(float)
-        high = np.concatenate((most, np.ones(m), self.free[classes].astype(float), self.short))
+        high = np.concatenate((most, np.ones(m), self._students()[classes], self.short))
         limit = np.concatenate((self.limit.astype(float), np.zeros(self.links + c), -self.short))
         return Program(worth, np.zeros(shape[1]), high, matrix, limit)
+
+    def _students(self) -> Floats:
+        """Give the students of each class who are at home."""
+        return (self.free * self.classes.size).astype(float)
 
     def generate(self, seconds: float) -> None:
         """Generate columns against the linear program's prices, until none pays."""
         classes = np.flatnonzero(self.free)
         prices = np.zeros(len(self.free))
-        prices[classes] = self.classes.size[classes]
+        prices[classes] = 1.0
         rent = np.zeros(len(self.vertices))
         for turn in range(ROUNDS):
             if self._add_priced(prices, rent) == 0:
@@ -197,13 +211,20 @@ class Neighbourhood:
             rent[~self.single] = found[base : base + self.links]
 
     def _add_priced(self, prices: Floats, rent: Floats) -> int:
-        where, offsets, kinds, counts = price_vertices(
-            self.board, self.vertices, rent, self.free, prices, self.classes.size, self.classes.school
-        )
-        before = len(self.columns.where)
-        for i in range(len(where)):
-            span = slice(offsets[i], offsets[i + 1])
-            self.columns.add(int(where[i]), kinds[span], counts[span])
+        """Add the best session of each vertex that is worth more than its rent; tell how many are new."""
+        if not len(self.vertices):
+            return 0
+        classes, min_part = self.classes, int(self.board.scalars[MIN_PART])
+        what = (self.first, self.able, self.seats, self.most_schools)
+        found = gains(*what, rent, classes.school, min_part, classes.size, self.free, prices)
+        chosen = np.flatnonzero(found > LEAST_GAIN)
+        students = fillings(chosen, *what, classes.school, min_part, classes.size, self.free, prices)
+        before, at = len(self.columns.where), 0
+        for where in chosen:
+            kinds = self.able[self.first[where] : self.first[where + 1]]
+            mine = students[at : at + len(kinds)]
+            at += len(kinds)
+            self.columns.add(int(where), kinds[mine > 0], mine[mine > 0])
         return len(self.columns.where) - before
 
     def size(self) -> int:
@@ -217,21 +238,17 @@ class Neighbourhood:
         held[self.hinted_items] = 1.0
         for column in self.hinted_columns:
             times[column] += 1.0
-            kinds, counts = self.columns.entries[column]
-            reached[kinds] += counts
-        covered = np.minimum(reached, self.free)
-        students = np.bincount(
-            self.classes.school, weights=covered * self.classes.size, minlength=len(self.board.s_hosting)
-        )
-        below = np.maximum(0.0, self.short - students[self.short_schools])
+            kinds, students = self.columns.entries[column]
+            reached[kinds] += students
+        covered = np.minimum(reached, self._students())
+        of_school = np.bincount(self.classes.school, weights=covered, minlength=len(self.board.s_hosting))
+        below = np.maximum(0.0, self.short - of_school[self.short_schools])
         return np.concatenate((times, held[self.open_items], covered[classes], below))
 
     def solve(self, seconds: float, nodes: int | None) -> list[Chosen] | None:
         """Choose sessions; None where the solver found nothing."""
         n, m = len(self.columns.where), len(self.open_items)
-        c = int((self.free > 0).sum())
-        program = self.program()
-        point = program.best(np.arange(n + m + c), self.hint(), seconds, nodes)
+        point = self.program().best(np.arange(n + m), self.hint(), seconds, nodes)
         return None if point is None else self._chosen(point)
 
     def _chosen(self, point: Floats) -> list[Chosen]:
@@ -240,10 +257,16 @@ class Neighbourhood:
         items: dict[int, list[int]] = {}
         for item in self.open_items[point[n : n + len(self.open_items)] > 0.5]:
             items.setdefault(int(self.item_where[item]), []).append(int(item))
+        times = np.rint(point[:n]).astype(np.int64)
+        reached = np.zeros(len(self.free))
+        for column in np.flatnonzero(times):
+            kinds, students = self.columns.entries[column]
+            reached[kinds] += times[column] * students
+        fully = (reached >= self._students()).astype(np.int64)
         chosen = []
-        for column in np.repeat(np.arange(n), np.rint(point[:n]).astype(np.int64)):
+        for column in np.repeat(np.arange(n), times):
             where = self.columns.where[column]
             item = int(self.only_item[where]) if self.single[where] else items[where].pop()
-            kinds, counts = self.columns.entries[column]
-            chosen.append(Chosen(int(self.vertices[where]), int(self.item_start[item]), kinds, counts))
+            kinds, students = self.columns.entries[column]
+            chosen.append(Chosen(int(self.vertices[where]), int(self.item_start[item]), kinds, students, fully[kinds]))
         return chosen

@@ -6,24 +6,24 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from services.matching.planning.search.board import NO_LIMIT
+from services.matching.planning.search.guidance import Guidance
 from services.matching.planning.search.messages import Bounded, Job, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
 ANNEAL_SHARE = 0.6
-ANNEAL_SECONDS_A_SLOT = 0.1
-AGAIN_SECONDS_A_SLOT = 0.02
-MANY_SLOTS = 500
-"""Where so many sessions are possible, annealing wins more than neighbourhoods do and goes on between them."""
+ANNEAL_SECONDS_A_SLOT = 0.03
+AGAIN_SECONDS_A_SLOT = 0.01
+OTHER_EVERY = 4
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
-PATIENCE = 25
 EXACT_SHARE = 0.75
 
 BOUND_SHARE = 0.4
@@ -76,7 +76,9 @@ def bound(desk: Desk) -> None:
         desk.tell(Bounded(result.bound, result.certificate))
 
     seconds = desk.pace.left() * BOUND_SHARE
-    tell(certify(desk.job.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell))
+    result = certify(desk.job.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell)
+    tell(result)
+    desk.searcher.follow(Guidance.of_certificate(desk.job.problem, result.certificate))
     desk.pace.charge(solver=seconds / SOLVER_SECONDS)
 
 
@@ -92,20 +94,28 @@ def cover(desk: Desk) -> None:
 
 
 def neighbourhoods(desk: Desk) -> None:
-    """Set neighbourhoods free and choose their sessions anew; anneal where that no longer wins anything."""
+    """Set neighbourhoods free and choose their sessions anew, or anneal: what has lately won most for its time, the other now and then."""
     from services.matching.planning.search.rounds import Rounds
 
     searcher, pace = desk.searcher, desk.pace
-    rounds = Rounds(searcher, np.random.default_rng(desk.job.seed))
-    until = pace.spent() + (1.0 - POLISH_SHARE) * pace.left()
+    if not len(searcher.board.slot_offer):
+        return  # no offer can meet anybody
+    rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
+    span = max(2.0, AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer))
+    ways: list[tuple[float, Callable[[float], None]]] = [
+        (SHARE_EVERY_SECONDS, rounds.run),
+        (span, lambda seconds: searcher.anneal("annealing", seconds, weights, 0.9, 0.3)),
+    ]
+    rates = [inf, inf]
+    until, turn = pace.spent() + (1.0 - POLISH_SHARE) * pace.left(), 0
     while pace.spent() < until:
-        rounds.run(min(SHARE_EVERY_SECONDS, until - pace.spent()))
+        way = int(rates[1] > rates[0]) ^ int(turn % OTHER_EVERY == OTHER_EVERY - 1)
+        seconds, improve = ways[way]
+        before, begun = searcher.worth_of_best(), pace.spent()
+        improve(min(seconds, until - begun))
+        rates[way] = (searcher.worth_of_best() - before) / max(1e-3, pace.spent() - begun)
+        turn += 1
         desk.take_shared()
-        slots, left = len(searcher.board.slot_offer), until - pace.spent()
-        if left > 0 and (rounds.idle >= PATIENCE or slots > MANY_SLOTS):
-            span = min(max(2.0, AGAIN_SECONDS_A_SLOT * slots), left)
-            searcher.anneal("annealing", span, searcher.coverage(strict=True), 0.9, 0.3)
-            rounds.idle = 0
 
 
 def exact(desk: Desk) -> None:

@@ -19,6 +19,8 @@ from ortools.math_opt.core.python import solver
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+ABSOLUTE_GAP = 0.9
+"""Programs count students, so what is nearer to the optimum than one is the optimum."""
 _REACHED = (result_pb2.TERMINATION_REASON_OPTIMAL, result_pb2.TERMINATION_REASON_FEASIBLE)
 
 
@@ -70,7 +72,9 @@ class Program:
 
         `nodes` limits the search where it has to be repeatable; `seconds` is the clock's limit.
         """
-        parameters = parameters_pb2.SolveParametersProto(relative_gap_tolerance=1e-6)
+        parameters = parameters_pb2.SolveParametersProto(
+            relative_gap_tolerance=1e-6, absolute_gap_tolerance=ABSOLUTE_GAP
+        )
         parameters.highs.string_options["parallel"] = "off"
         parameters.time_limit.FromNanoseconds(int(seconds * 1e9))
         if nodes is not None:

@@ -9,80 +9,56 @@ from numpy.typing import NDArray
 
 from services.matching.planning.geometry import km_table
 from services.matching.planning.search.anneal import keep, load
-from services.matching.planning.search.board import FLOOR_SCALE, Board
-from services.matching.planning.search.compiled import compiled
-from services.matching.planning.search.filling import Floats, fill, fill_all, worth
-from services.matching.planning.search.neighbourhood import Classes, Freed, Neighbourhood
+from services.matching.planning.search.board import FLOOR_SCALE
+from services.matching.planning.search.classes import Classes
+from services.matching.planning.search.filling import Floats, fill_all, worth
+from services.matching.planning.search.guidance import Guidance
+from services.matching.planning.search.neighbourhood import Freed, Neighbourhood
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.searcher import Searcher
-from services.matching.planning.search.state import (
-    State,
-    can_hold,
-    close_session,
-    join,
-    leave,
-    open_session,
-    room,
-    whole,
-)
+from services.matching.planning.search.seating import give_up, seat_classes
+from services.matching.planning.search.state import State
+from services.matching.planning.vertices import laid_ranges
 
 Ints = NDArray[np.int64]
-LEAST_OFFERS, FIRST_OFFERS, MOST_OFFERS = 4, 12, 120
-SECONDS_A_ROUND = 3.0
-AIMED_SECONDS = 1.0
+SIZES = (3, 5, 8, 12, 18, 27, 40, 60, 90, 130)
+"""How many offers a neighbourhood may set free."""
+SECONDS_A_ROUND, SECONDS_AN_OFFER = 1.5, 0.03
 NODES = 300
 REACH_KM = 6.0
 LEAST_SECONDS = 0.02
 SECONDS_AN_ENTRY = 2e-5
+FORGETTING, CURIOSITY = 0.85, 0.15
+VERTICES_A_SESSION = 12
+TRUST = 0.7
+"""How often the guiding prices tell where the plan loses, and not the students left out alone."""
 
 
-@compiled
-def seat_classes(
-    board: Board, state: State, vertex: int, start: int, kinds: Ints, counts: Ints, weights: Floats
-) -> bool:
-    """Hold a session with so many groups of each class that nobody covers yet; tell whether it was held."""
-    slot, offer = -1, board.v_offer[vertex]
-    for candidate in range(board.o_slot[offer], board.o_slot[offer + 1]):
-        if state.x_vertex[candidate] < 0:
-            slot = candidate
-            break
-    if slot < 0 or not can_hold(board, state, offer, board.v_school[vertex], start):
-        return False
-    open_session(board, state, slot, vertex, start)
-    for k in range(kinds.shape[0]):
-        left = counts[k]
-        for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
-            group = whole(board.v_group[i])
-            if left == 0:
-                break
-            if board.g_class[group] != kinds[k] or state.g_whole[group] > 0 or state.g_parts[group] > 0:
-                continue
-            if room(board, state, slot, group) == board.g_size[group]:
-                join(board, state, slot, group, board.g_size[group], 0)
-                left -= 1
-    if state.x_count[slot] == 0:
-        fill(board, state, slot, weights)
-    if state.x_count[slot] == 0:
-        close_session(board, state, slot)
-    state.written[0] = 0
-    return bool(state.x_vertex[slot] >= 0)
+class Sizes:
+    """How many offers to set free: sizes that have lately won most for their time are drawn most often."""
 
+    def __init__(self, most: int) -> None:
+        self.sizes = np.array([*(size for size in SIZES if size < most), most])
+        self.won, self.spent = np.full(len(self.sizes), 1.0), 0.02 * self.sizes + 0.05
 
-@compiled
-def give_up(board: Board, state: State, slot: int) -> None:
-    """Close a session, whoever attends it."""
-    while state.x_count[slot] > 0:
-        leave(board, state, slot, whole(state.a_group[board.slot_first[slot]]))
-    close_session(board, state, slot)
-    state.written[0] = 0
+    def draw(self, random: np.random.Generator) -> int:
+        """Draw the place of a size."""
+        rate = self.won / self.spent
+        chance = rate + CURIOSITY * max(rate.max(), 1e-3) * np.sqrt(self.spent.min() / self.spent)
+        return int(random.choice(len(chance), p=chance / chance.sum()))
+
+    def learn(self, place: int, won: float, seconds: float) -> None:
+        """Take in what a round of this size has won."""
+        self.won[place] = FORGETTING * self.won[place] + (1.0 - FORGETTING) * won
+        self.spent[place] = FORGETTING * self.spent[place] + (1.0 - FORGETTING) * seconds
 
 
 class Rounds:
-    """Improves coverage by neighbourhoods, each solved nearly always to its optimum; `idle` counts rounds without a gain."""
+    """Improves coverage by neighbourhoods, each solved nearly always to its optimum."""
 
     def __init__(self, searcher: Searcher, random: np.random.Generator) -> None:
         self.searcher, self.board, self.random = searcher, searcher.board, random
-        self.classes, self.size, self.idle = Classes.of(self.board), float(FIRST_OFFERS), 0
+        self.classes = Classes.of(self.board)
         board = self.board
         places = np.array([s.position for s in searcher.problem.schools], dtype=np.float64).reshape(-1, 2)
         self.apart_km = km_table(places, places)
@@ -92,36 +68,81 @@ class Rounds:
         self.reach = np.zeros((len(board.o_seats), len(places)), bool)
         self.reach[pairs // len(places), pairs % len(places)] = True
         self.usable = np.flatnonzero(self.reach.any(axis=1))
+        self.sizes = Sizes(len(self.usable))
+        self.promise = searcher.promise_of_vertices(self.classes)
 
     def run(self, seconds: float) -> None:
         """Play rounds for so many seconds, and report each better plan."""
         pace, weights = self.searcher.pace, self.searcher.coverage(strict=True)
         until = pace.spent() + seconds
         while pace.spent() < until and len(self.usable):
-            self.idle = 0 if self.play(self.searcher.state, weights, pace) else self.idle + 1
-            if self.idle == 0:
+            if self.play(self.searcher.state, weights, pace):
                 self.searcher.offer_present("neighbourhoods")
 
-    def choose_offers(self, state: State) -> Ints:
-        """Draw a centre where students are missing, and offers that reach the schools around it."""
-        board = self.board
-        most = round(self.size)
+    def choose_offers(self, state: State, most: int) -> Ints:
+        """Draw a place where the plan loses most, and the offers that have to do with it."""
+        board, random = self.board, self.random
         if most >= len(self.usable):
             return self.usable
-        missing = np.where(state.g_whole > 0, 0, board.g_size - state.g_parts)
-        missing[np.diff(board.gv_first) == 0] = 0
-        short = np.bincount(board.g_school, weights=missing, minlength=len(board.s_hosting)) + 1e-3
-        centre = self.random.choice(len(short), p=short / short.sum())
-        near = np.exp(-self.apart_km[centre] / (REACH_KM * self.random.choice([0.3, 1.0, 3.0])))
-        if self.random.random() < 0.5:
-            near *= np.sqrt(short)
-        drawn = self.reach[self.usable] @ near / self.reach[self.usable].sum(axis=1) ** self.random.choice([0.25, 0.75])
-        drawn *= self.random.exponential(size=len(drawn)) ** 0.7
-        chosen = np.argsort(-drawn, kind="stable")[:most]
+        groups, offers = self.losses(state, self.searcher.guidance if random.random() < TRUST else None)
+        drawn = np.maximum(1.0, self.reach.sum(axis=1)) ** -random.choice([0.25, 0.75])
+        if random.random() * (groups.sum() + offers.sum()) < groups.sum():
+            group = random.choice(len(groups), p=groups / groups.sum())
+            school = board.g_school[group]
+            able = board.v_offer[board.g_vertex[board.gv_first[group] : board.gv_first[group + 1]]]
+            drawn[able] *= random.choice([1.0, 3.0, 10.0])
+            attended = board.slot_offer[state.g_slot[board.g_first[group] :][: state.g_count[group]]]
+        else:
+            offer = random.choice(len(offers), p=offers / offers.sum())
+            school = random.choice(np.flatnonzero(self.reach[offer]))
+            attended = np.array([offer])
+        of_school = np.bincount(board.g_school, weights=groups, minlength=len(board.s_hosting))
+        near = np.exp(-self.apart_km[school] / (REACH_KM * random.choice([0.3, 1.0, 3.0])))
+        if random.random() < 0.5:
+            near *= np.sqrt(of_school)
+            drawn *= 1.0 + offers / max(1e-9, offers.mean())
+        drawn *= self.reach @ near
+        drawn *= random.exponential(size=len(drawn)) ** 0.7
+        drawn[attended] += drawn.sum() + 1.0
+        chosen = np.argsort(-drawn[self.usable], kind="stable")[:most]
         return np.sort(self.usable[chosen])
 
+    def losses(self, state: State, guidance: Guidance | None) -> tuple[Floats, Floats]:
+        """Reckon what the plan loses against the bound: by each group left out, and by each offer's sessions.
+
+        At the guiding prices, students left out cost their price, and a session what its students are worth less than
+        it; without guidance every student left out counts as one.
+        """
+        board = self.board
+        missing = np.where(state.g_whole > 0, 0, board.g_size - state.g_parts).astype(float)
+        missing[np.diff(board.gv_first) == 0] = 0.0
+        if guidance is None:
+            return missing + 1e-6, np.zeros(len(board.o_seats))
+        slots = np.repeat(np.arange(len(board.slot_offer)), np.diff(board.slot_first))
+        there = np.arange(len(slots)) - board.slot_first[slots] < np.where(state.x_vertex >= 0, state.x_count, 0)[slots]
+        students = np.where(there, state.a_students * (1.0 - guidance.groups[state.a_group]), 0.0)
+        won = np.bincount(slots, weights=students, minlength=len(board.slot_offer))
+        lost = np.maximum(0.0, guidance.offers[board.slot_offer] - won)
+        return (
+            missing * guidance.groups + 1e-6,
+            np.bincount(board.slot_offer, weights=lost, minlength=len(board.o_seats)).astype(float),
+        )
+
+    def choose_vertices(self, offers: Ints) -> Ints:
+        """Give the vertices of these offers: all, or where they are many those that promise most at the bound's prices."""
+        board = self.board
+        lengths = board.ov_first[offers + 1] - board.ov_first[offers]
+        vertices = laid_ranges(board.ov_first[offers], lengths)
+        if self.promise is None:
+            return vertices
+        most = VERTICES_A_SESSION * (board.o_slot[offers + 1] - board.o_slot[offers])
+        drawn = self.promise[vertices] + self.random.exponential(size=len(vertices)) * 2.0
+        order = np.lexsort((-drawn, np.repeat(np.arange(len(offers)), lengths)))
+        place = np.arange(len(vertices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return np.sort(vertices[order[place < np.repeat(most, lengths)]])
+
     def free(self, state: State, offers: Ints) -> list[Freed]:
-        """Take the sessions of these offers out of the plan, but for those with pins or with parts of groups."""
+        """Take the sessions of these offers out of the plan, but for those with pins."""
         freed = []
         board = self.board
         for offer in offers:
@@ -129,10 +150,9 @@ class Rounds:
                 if state.x_vertex[slot] < 0 or state.x_pinned[slot] > 0:
                     continue
                 span = slice(board.slot_first[slot], board.slot_first[slot] + state.x_count[slot])
-                groups = state.a_group[span].astype(np.int64)
-                if (state.a_students[span] == board.g_size[groups]).all():
-                    freed.append(Freed(int(state.x_vertex[slot]), int(state.x_start[slot]), groups))
-                    give_up(board, state, slot)
+                groups, students = state.a_group[span].astype(np.int64), state.a_students[span].astype(np.int64)
+                freed.append(Freed(int(state.x_vertex[slot]), int(state.x_start[slot]), groups, students))
+                give_up(board, state, slot)
         return freed
 
     def play(self, state: State, weights: Floats, pace: Pace) -> bool:
@@ -140,22 +160,28 @@ class Rounds:
         kept = keep(state)
         before = worth(state, weights)
         begun = time.monotonic()
-        offers = self.choose_offers(state)
+        place = self.sizes.draw(self.random)
+        offers = self.choose_offers(state, int(self.sizes.sizes[place]))
         freed = self.free(state, offers)
-        seconds = min(SECONDS_A_ROUND, pace.left())
+        seconds = min(SECONDS_A_ROUND + SECONDS_AN_OFFER * len(offers), pace.left())
         near = Neighbourhood(
-            self.board, state, self.classes, offers, freed, floor_scale=int(self.board.scalars[FLOOR_SCALE])
+            self.board,
+            state,
+            self.classes,
+            self.choose_vertices(offers),
+            freed,
+            floor_scale=int(self.board.scalars[FLOOR_SCALE]),
         )
         near.generate(seconds)
         chosen = near.solve(seconds, NODES if pace.deterministic else None)
-        for session in chosen or ():
-            seat_classes(self.board, state, session.vertex, session.start, session.kinds, session.counts, weights)
+        for one in chosen or ():
+            seat_classes(self.board, state, one.vertex, one.start, one.kinds, one.students, one.fully, weights)
         fill_all(self.board, state, weights)
         after = worth(state, weights)
         if after < before - 1e-9:
             load(self.board, state, kept)
-        work = near.size() * SECONDS_AN_ENTRY
-        pace.charge(solver=max(work, LEAST_SECONDS))
+        work = max(near.size() * SECONDS_AN_ENTRY, LEAST_SECONDS)
+        pace.charge(solver=work)
         spent = work * SOLVER_SECONDS if pace.deterministic else time.monotonic() - begun
-        self.size = float(np.clip(self.size * (AIMED_SECONDS / max(spent, 1e-3)) ** 0.15, LEAST_OFFERS, MOST_OFFERS))
+        self.sizes.learn(place, max(0.0, after - before), spent)
         return bool(after > before + 1e-9)

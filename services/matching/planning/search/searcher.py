@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from services.matching.planning.fillings import UNLIMITED, gains
 from services.matching.planning.model import Problem
 from services.matching.planning.search.anneal import Kept, anneal, best_fit, keep, load
-from services.matching.planning.search.board import FLOOR_SCALE, POINT_SCALE, build_board
+from services.matching.planning.search.board import FLOOR_SCALE, MIN_PART, NO_LIMIT, POINT_SCALE, build_board
+from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.filling import Floats, fill_all, worth
-from services.matching.planning.search.guidance import scarcity
+from services.matching.planning.search.guidance import Guidance, guidance
 from services.matching.planning.search.pace import MOVES_A_SECOND, Pace
 from services.matching.planning.search.plan import (
     Rows,
@@ -52,7 +54,7 @@ class Searcher:
         self.best_rows = rows_of_pins(problem)
         self.best_values: tuple[int, ...] = ()
         self._moves_a_second = MOVES_A_SECOND
-        self._guided = False
+        self.guidance: Guidance | None = None
         self._base = no_rows()
         self.adopt(self.best_rows)
 
@@ -76,17 +78,51 @@ class Searcher:
 
     def guide(self, seconds: float) -> None:
         """Find out, once, which groups are hard to seat, and fit in all again (but for a repair) with those preferred."""
-        if self._guided or seconds < LEAST_GUIDE_SECONDS:
+        if self.guidance is not None or seconds < LEAST_GUIDE_SECONDS:
             return
-        self._guided = True
-        self.board.g_scarce[:] = scarcity(self.problem, seconds, self.pace)
+        found = guidance(self.problem, seconds, self.pace)
+        if found is None:
+            return
+        self.follow(found)
         if not self.problem.policy.repair:
             self.adopt(rows_of_pins(self.problem))
             self.first_plan()
 
+    def follow(self, guidance: Guidance) -> None:
+        """Prefer from now on the groups that these prices show to be hard to seat."""
+        self.guidance = guidance
+        self.board.g_scarce[:] = guidance.scarcity
+
+    def promise_of_vertices(self, classes: Classes) -> Floats | None:
+        """Give what the best session at each vertex wins at the guiding prices, in students; None without guidance."""
+        if self.guidance is None:
+            return None
+        board = self.board
+        left = np.zeros(len(classes.size))
+        left[board.g_class] = 1.0 - self.guidance.groups
+        price = self.guidance.offers[board.v_offer]
+        several = (board.v_school < 0) & (board.o_schools[board.v_offer] < NO_LIMIT)
+        found = gains(
+            classes.first,
+            classes.able,
+            board.o_seats[board.v_offer],
+            np.where(several, board.o_schools[board.v_offer], UNLIMITED),
+            np.zeros(len(price)),
+            classes.school,
+            int(board.scalars[MIN_PART]),
+            classes.size,
+            np.bincount(board.g_class, minlength=len(classes.size)),
+            left,
+        )
+        return np.asarray(found - price)
+
     def coverage(self, *, strict: bool) -> Floats:
         """Return the weights of floors and coverage."""
         return coverage_weights(self.problem.policy, self.scales[0], strict_floors=strict)
+
+    def worth_of_best(self) -> float:
+        """Reckon the best plan's worth in students, floors dear."""
+        return float(self.coverage(strict=False) @ np.array(self.best_values)) if self.best_values else 0.0
 
     def offer_present(self, phase: str) -> bool:
         """Report the present plan if it is the best so far; tell whether it is."""

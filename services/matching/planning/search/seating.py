@@ -1,0 +1,86 @@
+"""Seating what a neighbourhood's program has chosen: whole sessions, by classes, where every rule allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.planning.search.board import MIN_PART, Board
+from services.matching.planning.search.compiled import compiled
+from services.matching.planning.search.filling import Floats, fill
+from services.matching.planning.search.moves import free_slot
+from services.matching.planning.search.state import (
+    State,
+    can_hold,
+    close_session,
+    join,
+    leave,
+    open_session,
+    room,
+    whole,
+)
+
+Ints = NDArray[np.int64]
+
+
+@compiled
+def _part_of(board: Board, state: State, slot: int, group: int, most: int, fully: int) -> Any:
+    """Reckon how many of a group come to a session as a part; where all are to be covered, leave enough for another part."""
+    amount = min(room(board, state, slot, group), most)
+    left = board.g_size[group] - state.g_parts[group] - amount
+    least = board.scalars[MIN_PART]
+    if fully and 0 < left < least and amount - (least - left) >= least:
+        amount -= least - left
+    return amount if amount >= least else 0
+
+
+@compiled
+def _seat_class(board: Board, state: State, slot: int, kind: int, students: int, fully: int) -> None:
+    """Let so many students of a class whom nobody covers yet join a session: whole groups, or parts of too large ones."""
+    vertex, seats, left = state.x_vertex[slot], board.o_seats[board.slot_offer[slot]], students
+    for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
+        group = whole(board.v_group[i])
+        size = board.g_size[group]
+        if left <= 0:
+            return
+        if board.g_class[group] != kind or state.g_whole[group] > 0:
+            continue
+        amount = whole(0)
+        if size > seats:
+            amount = _part_of(board, state, slot, group, left, fully)
+        elif state.g_parts[group] == 0 and left >= size:
+            amount = room(board, state, slot, group)
+        if amount > 0:
+            join(board, state, slot, group, amount, 0)
+            left -= amount
+
+
+@compiled
+def seat_classes(
+    board: Board, state: State, vertex: int, start: int, kinds: Ints, students: Ints, fully: Ints, weights: Floats
+) -> bool:
+    """Hold a session with so many students of each class that nobody covers yet; tell whether it was held."""
+    offer = board.v_offer[vertex]
+    slot = free_slot(board, state, offer)
+    if slot < 0 or not can_hold(board, state, offer, board.v_school[vertex], start):
+        return False
+    open_session(board, state, slot, vertex, start)
+    for k in range(kinds.shape[0]):
+        _seat_class(board, state, slot, kinds[k], students[k], fully[k])
+    if state.x_count[slot] == 0:
+        fill(board, state, slot, weights)
+    if state.x_count[slot] == 0:
+        close_session(board, state, slot)
+    state.written[0] = 0
+    return bool(state.x_vertex[slot] >= 0)
+
+
+@compiled
+def give_up(board: Board, state: State, slot: int) -> None:
+    """Close a session, whoever attends it."""
+    while state.x_count[slot] > 0:
+        leave(board, state, slot, whole(state.a_group[board.slot_first[slot]]))
+    close_session(board, state, slot)
+    state.written[0] = 0
