@@ -19,8 +19,10 @@ from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
 ANNEAL_SHARE = 0.6
-ANNEAL_SECONDS_A_SLOT = 0.03
-AGAIN_SECONDS_A_SLOT = 0.01
+ANNEAL_SECONDS_A_SLOT = 0.07
+TEMPERATURES, REPAIR_TEMPERATURES = (3.0, 0.25), (0.8, 0.3)
+"""In students; a repair starts cool, as it is to move few."""
+AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
@@ -88,9 +90,8 @@ def cover(desk: Desk) -> None:
     searcher = desk.searcher
     searcher.guide(min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS))
     seconds = min(ANNEAL_SHARE * desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer))
-    if not desk.job.problem.policy.repair:
-        searcher.anneal("annealing", seconds * 0.6, searcher.coverage(strict=False), 6.0, 0.8)
-    searcher.anneal("annealing", seconds * 0.4, searcher.coverage(strict=True), 0.8, 0.3)
+    warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else TEMPERATURES
+    searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
 
 
 def neighbourhoods(desk: Desk) -> None:
@@ -101,18 +102,18 @@ def neighbourhoods(desk: Desk) -> None:
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
-    span = max(2.0, AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer))
-    ways: list[tuple[float, Callable[[float], None]]] = [
-        (SHARE_EVERY_SECONDS, rounds.run),
-        (span, lambda seconds: searcher.anneal("annealing", seconds, weights, 0.9, 0.3)),
+    repair = desk.job.problem.policy.repair
+    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
+    ways: list[Callable[[float], None]] = [
+        lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),
+        lambda left: searcher.anneal("annealing", min(max(2.0, AGAIN_SHARE * left), left), weights, warm, cool),
     ]
     rates = [inf, inf]
     until, turn = pace.spent() + (1.0 - POLISH_SHARE) * pace.left(), 0
     while pace.spent() < until:
         way = int(rates[1] > rates[0]) ^ int(turn % OTHER_EVERY == OTHER_EVERY - 1)
-        seconds, improve = ways[way]
         before, begun = searcher.worth_of_best(), pace.spent()
-        improve(min(seconds, until - begun))
+        ways[way](until - begun)
         rates[way] = (searcher.worth_of_best() - before) / max(1e-3, pace.spent() - begun)
         turn += 1
         desk.take_shared()
