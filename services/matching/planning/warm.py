@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from services.matching.planning.bound import certify
 from services.matching.planning.certificate import verify_certificate
+from services.matching.planning.compiled import forget_others
 from services.matching.planning.reading import problem_file_from_json
 from services.matching.planning.scenario import fictional_area
 from services.matching.planning.search.messages import Job
@@ -34,6 +35,7 @@ def warm() -> None:
     """
     if {phase for phases in _TOGETHER for phase in phases} != set(PHASES):
         raise AssertionError("each phase is to be warmed by one process")
+    forget_others()
     with ProcessPoolExecutor(len(_TOGETHER), multiprocessing.get_context("spawn")) as pool:
         list(pool.map(_go_through, _TOGETHER))
     problem = fictional_area(schools=2).problem

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from services.matching.planning.compiled import compiled
 from services.matching.planning.search.board import Board
-from services.matching.planning.search.compiled import compiled
 from services.matching.planning.search.filling import Floats, fill, potential, worth
 from services.matching.planning.search.moves import free_slot, hold_somewhere, push_in, relocate, shift
 from services.matching.planning.search.plan import clear

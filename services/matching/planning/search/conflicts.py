@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.planning.compiled import compiled
 from services.matching.planning.search.board import FIRST_DATE, MINUTES_A_DAY, NO_LIMIT, Board
-from services.matching.planning.search.compiled import compiled
 from services.matching.planning.search.state import State, can_hold, draw, place_of
 
 Ints = NDArray[np.int64]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.planning.compiled import compiled, inlined
 from services.matching.planning.search.board import NO_LIMIT, Board
-from services.matching.planning.search.compiled import compiled, inlined
 from services.matching.planning.search.state import (
     CHANGES,
     COVERED,

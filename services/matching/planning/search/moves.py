@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.planning.compiled import compiled
 from services.matching.planning.search.board import Board
-from services.matching.planning.search.compiled import compiled
 from services.matching.planning.search.filling import Floats, fill, gain, potential
 from services.matching.planning.search.state import (
     State,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.planning.compiled import compiled
 from services.matching.planning.model import Attendance, Problem, Session
 from services.matching.planning.search.board import Board, Numbers
-from services.matching.planning.search.compiled import compiled
 from services.matching.planning.search.state import (
     State,
     can_hold,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.planning.compiled import compiled, inlined
 from services.matching.planning.search.board import (
     DATES,
     FIRST_DATE,
@@ -24,7 +25,6 @@ from services.matching.planning.search.board import (
     WORKPLACE,
     Board,
 )
-from services.matching.planning.search.compiled import compiled, inlined
 
 Ints = NDArray[np.int64]
 FLOOR, COVERED, ENCOUNTERS, PLEDGED, PLEDGED_FIRST, PREFERENCE, COST, CHANGES = range(8)

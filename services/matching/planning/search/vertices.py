@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.search.compiled import compiled
+from services.matching.planning.compiled import compiled
 
 Ints = NDArray[np.int64]
 MINUTES_A_DAY = 1440

@@ -1,0 +1,47 @@
+"""The one way in which this package compiles its loops.
+
+Machine code is kept on disk. A loop that is compiled holds a copy of those that it calls, so what is kept is only good for
+the very sources that it was made from: it lies in a folder named by all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+_HERE = Path(__file__).parent
+_KEPT = _HERE / "__pycache__"
+
+
+def _sources() -> str:
+    digest = sha256()
+    for path in sorted(_HERE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+KEPT_HERE = _KEPT / f"compiled-{_sources()}"
+numba.config.CACHE_DIR = str(KEPT_HERE)  # type: ignore[attr-defined]  # made at run time
+
+
+def compiled(function: F) -> F:
+    """Compile a loop over arrays to machine code, kept on disk; it runs without the interpreter's lock."""
+    return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False)(function))
+
+
+def inlined(function: F) -> F:
+    """Compile a small loop into each of its callers: a call would hand over some hundred arrays."""
+    return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False, forceinline=True)(function))
+
+
+def forget_others() -> None:
+    """Remove what was compiled from other versions of the sources."""
+    for folder in _KEPT.glob("compiled-*"):
+        if folder != KEPT_HERE:
+            rmtree(folder, ignore_errors=True)

@@ -1,0 +1,35 @@
+"""What has been compiled is only used for the very sources that it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.matching.planning import compiled
+from services.matching.planning.fillings import gains
+
+
+def test_machine_code_lies_in_the_folder_of_these_sources() -> None:
+    kept = Path(gains.stats.cache_path)  # type: ignore[attr-defined]  # compiled functions have it
+    assert kept.is_relative_to(compiled.KEPT_HERE)
+
+
+def test_another_source_has_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "moves.py").write_text("one = 1\n")
+    monkeypatch.setattr(compiled, "_HERE", tmp_path)
+    before = compiled._sources()
+    (tmp_path / "search" / "moves.py").write_text("one = 2\n")
+    assert compiled._sources() != before
+
+
+def test_what_was_compiled_from_other_sources_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    old, present = tmp_path / "compiled-old", tmp_path / "compiled-present"
+    for folder in (old, present):
+        folder.mkdir()
+        (folder / "loop.nbc").touch()
+    monkeypatch.setattr(compiled, "_KEPT", tmp_path)
+    monkeypatch.setattr(compiled, "KEPT_HERE", present)
+    compiled.forget_others()
+    assert [folder.name for folder in tmp_path.iterdir()] == ["compiled-present"]
