@@ -14,6 +14,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+_njit: Any = numba.njit
+_HOW: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False}
 F = TypeVar("F", bound=Callable[..., Any])
 _HERE = Path(__file__).parent
 _KEPT = _HERE / "__pycache__"
@@ -31,13 +33,22 @@ numba.config.CACHE_DIR = str(KEPT_HERE)  # type: ignore[attr-defined]  # made at
 
 
 def compiled(function: F) -> F:
-    """Compile a loop over arrays to machine code, kept on disk; it runs without the interpreter's lock."""
-    return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False)(function))
+    """Compile a loop over arrays to machine code, kept on disk; it runs without the interpreter's lock.
+
+    For loops that make no array: numba then counts no references to them, which took most of the time where a board and a
+    state of some hundred arrays are handed about.
+    """
+    return cast("F", _njit(**_HOW, _nrt=False)(function))
 
 
 def inlined(function: F) -> F:
-    """Compile a small loop into each of its callers: a call would hand over some hundred arrays."""
-    return cast("F", numba.njit(cache=True, nogil=True, boundscheck=False, forceinline=True)(function))
+    """Compile a small loop that makes no array into each of its callers: a call would hand over some hundred arrays."""
+    return cast("F", _njit(**_HOW, _nrt=False, forceinline=True)(function))
+
+
+def allocating(function: F) -> F:
+    """Compile a loop that makes arrays or lists of its own (said outright, else it would go by the loop that calls it)."""
+    return cast("F", _njit(**_HOW, _nrt=True)(function))
 
 
 def forget_others() -> None:

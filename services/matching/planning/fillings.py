@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating
 from services.matching.planning.vertices import Integers
 
 # Above so many seats a session is filled fractionally: a bound of its best filling that needs no table of seats.
@@ -19,7 +19,7 @@ MOST_SEATS = 4096
 UNLIMITED = -1
 
 
-@compiled
+@allocating
 def _fill_block(
     best: Any, origin: Integers, pairs: Integers, seats: int, min_part: int, size: Integers, count: Integers, worth: Any
 ) -> None:
@@ -57,7 +57,7 @@ def _fill_block(
                 origin[w] = origin[at]
 
 
-@compiled
+@allocating
 def _fill_fractionally(pairs: Integers, seats: int, size: Integers, count: Integers, worth: Any) -> Any:
     """Fill the seats student by student, the worthiest first: never less than the best filling."""
     order = np.argsort(-worth[pairs])
@@ -72,7 +72,7 @@ def _fill_fractionally(pairs: Integers, seats: int, size: Integers, count: Integ
     return total
 
 
-@compiled
+@allocating
 def _most_students(pairs: Integers, seats: int, size: Integers, count: Integers) -> int:
     total = 0
     for c in pairs:
@@ -82,7 +82,7 @@ def _most_students(pairs: Integers, seats: int, size: Integers, count: Integers)
     return total
 
 
-@compiled
+@allocating
 def _schools_in(pairs: Integers, school: Integers) -> int:
     schools = 1
     for i in range(1, len(pairs)):
@@ -91,7 +91,7 @@ def _schools_in(pairs: Integers, school: Integers) -> int:
     return schools
 
 
-@compiled
+@allocating
 def _fill_by_schools(
     pairs: Integers,
     school: Integers,
@@ -125,7 +125,7 @@ def _fill_by_schools(
     return best[most_schools, room], chosen[most_schools, room]
 
 
-@compiled
+@allocating
 def gains(
     ptr: Integers,
     classes: Integers,
@@ -162,7 +162,7 @@ def gains(
     return found
 
 
-@compiled
+@allocating
 def filling(  # noqa: C901 - one compiled loop with its way back
     pairs: Integers,
     seats: int,
@@ -213,7 +213,7 @@ def filling(  # noqa: C901 - one compiled loop with its way back
     return students
 
 
-@compiled
+@allocating
 def fillings(
     selected: Integers,
     ptr: Integers,
@@ -239,7 +239,7 @@ def fillings(
     return students
 
 
-@compiled
+@allocating
 def best_day(  # noqa: C901 - one compiled loop; a call for each piece would hide the recurrence
     first: Integers,
     last: Integers,
@@ -297,7 +297,7 @@ def best_day(  # noqa: C901 - one compiled loop; a call for each piece would hid
     return best
 
 
-@compiled
+@allocating
 def best_days(
     ptr: Integers,
     order: Integers,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating
 from services.matching.planning.model import MINUTES_A_DAY
 from services.matching.planning.relaxation import Relaxation
 from services.matching.planning.vertices import Integers, laid_ranges
@@ -72,7 +72,7 @@ def _cliques_of(relaxation: Relaxation, day: int) -> list[Integers]:
     return [mine[row] for row in distinct.values()]
 
 
-@compiled
+@allocating
 def _earliest_after(start: int, minutes: int, journey: int, step: int) -> int:
     ready = start + minutes + journey
     while (ready % 60) % step != 0:
@@ -80,7 +80,7 @@ def _earliest_after(start: int, minutes: int, journey: int, step: int) -> int:
     return ready
 
 
-@compiled
+@allocating
 def _cliques(
     first: Integers, last: Integers, minutes: Integers, place: Integers, travel: NDArray[np.int32], step: int
 ) -> Any:

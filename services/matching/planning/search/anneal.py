@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating, compiled
 from services.matching.planning.search.board import Board
 from services.matching.planning.search.filling import Floats, fill, potential, worth
 from services.matching.planning.search.moves import free_slot, hold_somewhere, push_in, relocate, shift
@@ -37,7 +37,7 @@ def keep(state: State) -> Kept:
     return Kept._make((*(array.copy() for array in arrays), np.full(1, -np.inf)))
 
 
-@compiled
+@allocating
 def store(state: State, kept: Kept) -> None:
     """Put the present plan aside in a place that already exists."""
     kept.x_vertex[:] = state.x_vertex
@@ -108,7 +108,7 @@ def _promise(board: Board, offer: int, value: float) -> Any:
     return value / board.o_seats[offer] * value**FULLNESS / (choices / sessions) ** SCARCITY
 
 
-@compiled
+@allocating
 def best_fit(board: Board, state: State, weights: Floats) -> None:
     """Hold, again and again, the session that ranks first by what it seats (a lazy queue of all vertices).
 

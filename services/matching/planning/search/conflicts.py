@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating
 from services.matching.planning.search.board import FIRST_DATE, MINUTES_A_DAY, NO_LIMIT, Board
 from services.matching.planning.search.state import State, can_hold, draw, place_of
 
 Ints = NDArray[np.int64]
 
 
-@compiled
+@allocating
 def items_of(
     board: Board, state: State, vertices: Ints, starts_each: int, known_vertex: Ints, known_start: Ints
 ) -> tuple[Ints, Ints]:
@@ -48,7 +48,7 @@ def items_of(
     return item_vertex[:count].copy(), item_start[:count].copy()
 
 
-@compiled
+@allocating
 def clash(board: Board, vertex: int, start: int, vertex_b: int, start_b: int) -> Any:
     """Tell whether one presenter cannot give both sessions, journeys included."""
     offer, offer_b = board.v_offer[vertex], board.v_offer[vertex_b]
@@ -57,7 +57,7 @@ def clash(board: Board, vertex: int, start: int, vertex_b: int, start_b: int) ->
     return start < start_b + board.o_duration[offer_b] + gap and start_b < start + board.o_duration[offer] + gap
 
 
-@compiled
+@allocating
 def presenter_rows(
     board: Board, vertices: Ints, starts: Ints, members: Ints, row: int, out_row: Ints, out_item: Ints, at: int
 ) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def presenter_rows(
     return row, at
 
 
-@compiled
+@allocating
 def _clash_rows(
     board: Board, vertices: Ints, starts: Ints, order: Ints, first: Ints, room: int
 ) -> tuple[Ints, Ints, int, int]:
@@ -119,7 +119,7 @@ def clash_rows(board: Board, vertices: Ints, starts: Ints, order: Ints, first: I
     return row, item, rows
 
 
-@compiled
+@allocating
 def hosting_rows(
     board: Board, state: State, vertices: Ints, starts: Ints, order: Ints, first: Ints
 ) -> tuple[Ints, Ints, Ints]:

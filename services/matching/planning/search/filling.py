@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled, inlined
+from services.matching.planning.compiled import allocating, compiled, inlined
 from services.matching.planning.search.board import NO_LIMIT, Board
 from services.matching.planning.search.state import (
     CHANGES,
@@ -87,11 +87,12 @@ def potential(board: Board, state: State, vertex: int, weights: Floats) -> float
 
 
 @compiled
-def _choose_schools(board: Board, state: State, slot: int, chosen: Any) -> None:
-    """Choose which schools a visit takes, the more students in need the likelier; `chosen` is set to 1 for them."""
+def _choose_schools(board: Board, state: State, slot: int, chosen: Ints, need: Ints, listed: Ints) -> None:
+    """Choose which schools a visit takes, the more students in need the likelier; `chosen` is set to 1 for them.
+
+    `need` is scratch of 0 and `listed` scratch, one entry for each school.
+    """
     vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
-    need = np.zeros(board.s_hosting.shape[0], np.int64)
-    listed = np.empty(board.s_hosting.shape[0], np.int64)
     count = 0
     for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
         group = board.v_group[i]
@@ -119,7 +120,7 @@ def _choose_schools(board: Board, state: State, slot: int, chosen: Any) -> None:
             chosen[best] = 1
 
 
-@compiled
+@allocating
 def _knapsack(sizes: Ints, gains: Floats, seats: int, taken: Any) -> None:
     """Mark in `taken` the subset of items with the largest total gain that fits the seats, exactly."""
     n = sizes.shape[0]
@@ -140,14 +141,11 @@ def _knapsack(sizes: Ints, gains: Floats, seats: int, taken: Any) -> None:
 
 @compiled
 def _candidates(
-    board: Board, state: State, slot: int, weights: Floats, groups: Ints, sizes: Ints, gains: Floats
+    board: Board, state: State, slot: int, weights: Floats, chosen: Ints, groups: Ints, sizes: Ints, gains: Floats
 ) -> int:
-    """List groups that may join with a gain, in random order."""
+    """List groups that may join with a gain, in random order; where `chosen` has schools, of those set to 1 in it only."""
     vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
-    limited = state.x_school[slot] < 0 and board.o_schools[offer] < NO_LIMIT
-    chosen = np.zeros(board.s_hosting.shape[0] if limited else 1, np.int8)
-    if limited:
-        _choose_schools(board, state, slot, chosen)
+    limited = chosen.shape[0] > 0
     free = board.o_seats[offer] - state.x_filled[slot]
     able, attended, needed, size, split = board.v_group, state.g_whole, board.g_needed, board.g_size, board.g_split
     count = 0
@@ -170,7 +168,7 @@ def _candidates(
     return count
 
 
-@compiled
+@allocating
 def fill(board: Board, state: State, slot: int, weights: Floats) -> int:
     """Let the best set of groups join a session; return how many did. Every hard rule is asked again for each."""
     vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
@@ -178,7 +176,11 @@ def fill(board: Board, state: State, slot: int, weights: Floats) -> int:
         return 0
     most = board.vg_first[vertex + 1] - board.vg_first[vertex]
     groups, sizes, gains = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
-    count = _candidates(board, state, slot, weights, groups, sizes, gains)
+    schools = board.s_hosting.shape[0] if state.x_school[slot] < 0 and board.o_schools[offer] < NO_LIMIT else 0
+    chosen = np.zeros(schools, np.int64)
+    if schools:
+        _choose_schools(board, state, slot, chosen, np.zeros(schools, np.int64), np.empty(schools, np.int64))
+    count = _candidates(board, state, slot, weights, chosen, groups, sizes, gains)
     free = board.o_seats[offer] - state.x_filled[slot]
     joined = 0
     if count > 1 and sizes[:count].sum() > free:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating, compiled
 from services.matching.planning.search.board import Board
 from services.matching.planning.search.filling import Floats, fill, gain, potential
 from services.matching.planning.search.state import (
@@ -99,7 +99,7 @@ def choose_vertex(board: Board, state: State, offer: int, weights: Floats) -> in
     return best
 
 
-@compiled
+@allocating
 def relocate(board: Board, state: State, weights: Floats) -> bool:
     """Hold a random session somewhere else (or an unused one for the first time), and seat again those whom it leaves."""
     slot = draw(state, board.slot_offer.shape[0])
@@ -134,7 +134,7 @@ def _eject(board: Board, state: State, slot: int, group: int, dropped: Ints) -> 
     return count
 
 
-@compiled
+@allocating
 def push_in(board: Board, state: State, weights: Floats) -> bool:
     """Seat a group that still needs an encounter in a session where it is able, at the cost of others, who are seated elsewhere if possible."""
     group = -1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating, compiled
 from services.matching.planning.model import Attendance, Problem, Session
 from services.matching.planning.search.board import Board, Numbers
 from services.matching.planning.search.state import (
@@ -90,7 +90,7 @@ def _school(numbers: Numbers, school: str | None) -> int:
     return -1 if school is None else numbers.schools[school]
 
 
-@compiled
+@allocating
 def vertex_at(board: Board, offer: int, school: int, start: int, group: int) -> int:
     """Find the vertex of an offer at a school (-1: none) and start at which the group is able; -1 if there is none."""
     for vertex in range(board.ov_first[offer], board.ov_first[offer + 1]):

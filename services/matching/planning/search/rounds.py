@@ -24,7 +24,8 @@ Ints = NDArray[np.int64]
 SIZES = (3, 5, 8, 12, 18, 27, 40, 60, 90, 130)
 """How many offers a neighbourhood may set free."""
 SECONDS_A_ROUND, SECONDS_AN_OFFER = 1.5, 0.03
-NODES = 300
+NODES, MOST_COUNTED, SECONDS_ENOUGH = 20, 18, 60.0
+"""Where work is counted and not time: how far a program is searched, how many offers it may have, and a limit that does not cut in."""
 REACH_KM = 6.0
 LEAST_SECONDS = 0.02
 SECONDS_AN_ENTRY = 2e-5
@@ -68,7 +69,8 @@ class Rounds:
         self.reach = np.zeros((len(board.o_seats), len(places)), bool)
         self.reach[pairs // len(places), pairs % len(places)] = True
         self.usable = np.flatnonzero(self.reach.any(axis=1))
-        self.sizes = Sizes(len(self.usable))
+        counted = searcher.pace.deterministic
+        self.sizes = Sizes(min(len(self.usable), MOST_COUNTED) if counted else len(self.usable))
         self.promise = searcher.promise_of_vertices(self.classes)
 
     def run(self, seconds: float) -> None:
@@ -164,6 +166,8 @@ class Rounds:
         offers = self.choose_offers(state, int(self.sizes.sizes[place]))
         freed = self.free(state, offers)
         seconds = min(SECONDS_A_ROUND + SECONDS_AN_OFFER * len(offers), pace.left())
+        if pace.deterministic:
+            seconds = SECONDS_ENOUGH
         near = Neighbourhood(
             self.board,
             state,

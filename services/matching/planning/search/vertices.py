@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating
 
 Ints = NDArray[np.int64]
 MINUTES_A_DAY = 1440
 
 
-@compiled
+@allocating
 def starts_of_windows(windows: Ints, duration: int, step: int) -> Ints:
     """Return the sorted distinct starts on the step at which `duration` minutes fit into one window (sorted by start)."""
     longest = 0
@@ -33,7 +33,7 @@ def starts_of_windows(windows: Ints, duration: int, step: int) -> Ints:
     return out[:count].copy()
 
 
-@compiled
+@allocating
 def _runs_of_days(starts: Ints) -> Ints:
     """Return where each date's starts begin, and the end."""
     runs = np.empty(starts.shape[0] + 1, np.int64)
@@ -46,7 +46,7 @@ def _runs_of_days(starts: Ints) -> Ints:
     return runs[: count + 1].copy()
 
 
-@compiled
+@allocating
 def _able(starts: Ints, runs: Ints, windows: Ints, margin: int, duration: int, out: Ints) -> int:
     """List the starts (by index, each once) at which a session with its journeys lies inside one of the windows."""
     count = 0
@@ -64,7 +64,7 @@ def _able(starts: Ints, runs: Ints, windows: Ints, margin: int, duration: int, o
     return count
 
 
-@compiled
+@allocating
 def _gather(runs: Ints, stamp: Any, able: Ints, vertex: Ints, first: Ints, base: int) -> int:
     """Gather the starts of one date with one fingerprint into a vertex; return the number of vertices afterwards."""
     count = base
@@ -85,7 +85,7 @@ def _gather(runs: Ints, stamp: Any, able: Ints, vertex: Ints, first: Ints, base:
     return count
 
 
-@compiled
+@allocating
 def vertices_of_offer(
     starts: Ints,
     duration: int,
