@@ -16,9 +16,10 @@ from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
 from services.matching.planning.search.plan import offers_that_differ, rows_of_plan, sessions_of_rows
 from services.matching.planning.search.proving import prove
-from services.matching.planning.search.ranking import CHANGES, LEVEL_NAMES
+from services.matching.planning.search.ranking import CHANGES, COVERED, LEVEL_NAMES
 from services.matching.planning.search.rounds import Rounds
 from services.matching.planning.search.searcher import Searcher
+from tests.matching.planning.builders import AT_9, AT_11, make_group, make_offer, make_problem, minute
 from tests.matching.planning.search.every_plan import tiny_problem_with_levels
 
 SEEDS = range(25)
@@ -102,6 +103,19 @@ def test_decimals_of_many_digits_cost_no_plan_and_no_true_bound(seed: int) -> No
     assert check_sessions(searcher.problem, sessions) == []
     for level, (_, _, bound) in zip(reckon_levels(searcher.problem, sessions), shown[-1].levels, strict=False):
         assert level.value <= bound if SENSES[level.name] == "max" else level.value >= bound, level.name
+
+
+def test_a_neighbourhood_unties_parts_of_groups() -> None:
+    problem = make_problem(
+        groups=[make_group("G1", size=24), make_group("G2", size=25, may_split=True)],
+        offers=[make_offer("O1", seats=24, max_sessions=1), make_offer("O2", seats=25, max_sessions=1)],
+    )
+    searcher = searcher_of(problem)
+    at_9, at_11 = minute(AT_9), minute(AT_11)
+    assert searcher.adopt(np.array([[0, at_9, 0, 1, 24, 0], [1, at_11, 0, 0, 24, 0]], np.int32)) == 0
+    Rounds(searcher, np.random.default_rng(1)).run(1.0)
+    assert searcher.state.value[COVERED] == 49
+    assert_true(searcher)
 
 
 def test_a_merge_is_no_worse_than_either_plan() -> None:
