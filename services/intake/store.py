@@ -38,21 +38,19 @@ _POSTCODES = text(
 _ROWS = (
     "unnest(CAST(:subjects AS text[]), CAST(:kinds AS text[]), CAST(:organisations AS text[]), CAST(:hubs AS text[]), "
     "CAST(:versions AS bigint[]), CAST(:fact_versions AS bigint[]), CAST(:withdrawn AS boolean[]), "
-    "CAST(CAST(:documents AS text[]) AS jsonb[])) AS new "
-    "(subject, kind, organisation, hub, version, fact_version, withdrawn, document)"
+    "CAST(CAST(:documents AS text[]) AS jsonb[]), CAST(:known_versions AS bigint[]), CAST(:known_fact_versions AS bigint[])) AS new "
+    "(subject, kind, organisation, hub, version, fact_version, withdrawn, document, known_version, known_fact_version)"
 )
 _INSERT = text(
-    "INSERT INTO register (subject, kind, organisation, hub, version, fact_version, withdrawn, document) SELECT * FROM "  # noqa: S608 - constants
-    + _ROWS
+    "INSERT INTO register (subject, kind, organisation, hub, version, fact_version, withdrawn, document) "  # noqa: S608 - constants
+    "SELECT subject, kind, organisation, hub, version, fact_version, withdrawn, document FROM " + _ROWS
 )
 _UPDATE = text(
     "UPDATE register SET hub = new.hub, version = new.version, fact_version = new.fact_version, "  # noqa: S608 - constants
     "withdrawn = new.withdrawn, document = new.document, changed_at = now() FROM "
     + _ROWS
-    + " JOIN unnest(CAST(:subjects AS text[]), CAST(:known_versions AS bigint[]), CAST(:known_fact_versions AS bigint[])) "
-    "AS known (subject, version, fact_version) ON known.subject = new.subject "
-    "WHERE register.subject = new.subject AND register.version = known.version "
-    "AND register.fact_version = known.fact_version"
+    + " WHERE register.subject = new.subject AND register.version = new.known_version "
+    "AND register.fact_version = new.known_fact_version"
 )
 
 
