@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -38,6 +39,8 @@ async def run_service(settings: Settings, service: str) -> None:
     running: Callable[[Settings], AbstractAsyncContextManager[Any]] = import_module(f"services.{service}.app").running
     stop = stop_on_signals()
     async with running(settings):
+        gc.collect()
+        gc.freeze()  # what has been loaded stays: looking through it for garbage was a sixth of a busy service's time
         await stop.wait()
 
 
