@@ -38,8 +38,8 @@ async def _untouched(message: Any) -> Any:
 
 
 async def _parse(records: tuple[ConsumerRecord, ...], parse: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
-    """Read no header: FastStream's own parser drops a whole batch for one header that is no UTF-8."""
-    message = await parse(tuple(replace(record, headers=()) for record in records))
+    """Let FastStream read one record, without headers: it drops a whole batch for one header that is no UTF-8."""
+    message = await parse((replace(records[0], headers=()),))
     message.raw_message = records
     return message
 

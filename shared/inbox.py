@@ -165,7 +165,7 @@ class Inbox:
 def read(record: Record, max_bytes: int = MAX_EVENT_BYTES) -> Event[Any]:
     """Read one record. Raises Unreadable or WrongShape as `from_message` does."""
     try:
-        return from_message(_headers(record), record.value, max_bytes)
+        return from_message(record.headers, record.value, max_bytes)
     except WrongShape as error:
         error.key = (record.key or b"").decode("utf-8", "replace")
         raise

@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
+from cloudevents.core.formats.json import JSONFormat
 from jsonschema import Draft202012Validator
 
 from services.command.schemas import SCHEMAS, breaking_changes, generated
@@ -40,6 +42,21 @@ def test_examples_are_what_the_services_read_and_write(data: type[EventData]) ->
     assert (written.topic, written.key.decode()) == (example["topic"], example["key"])
     assert {name: value.decode() for name, value in written.headers} == example["headers"]
     assert data.model_validate_json(written.value) == event.data
+
+
+@pytest.mark.parametrize("data", ALL_TYPES, ids=lambda data: data.event_type())
+def test_the_library_reads_and_writes_the_same_envelope(data: type[EventData]) -> None:
+    example = json.loads((SCHEMAS / "examples" / f"{data.event_type()}.json").read_text())
+    headers = {name: value.encode() for name, value in example["headers"].items()}
+    body = json.dumps(example["value"]).encode()
+    event = from_message(headers.items(), body)
+    library = from_binary(KafkaMessage(headers=headers, key=None, value=body), JSONFormat())
+    assert library.get_attributes() == {
+        "id": event.id, "source": event.source, "type": event.type, "subject": event.subject, "time": event.time,
+        "specversion": "1.0", "datacontenttype": "application/json", "correlationid": event.correlation_id,
+        "traceparent": event.traceparent,
+    }  # fmt: skip
+    assert to_binary(library, JSONFormat()).headers == dict(to_message(event, "").headers)
 
 
 SUBMIT = "encounters.availability.submit.v1"

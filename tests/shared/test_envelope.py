@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.exceptions import CloudEventValidationError
+from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +123,29 @@ def test_whatever_comes_is_read_or_refused(headers: list[tuple[str, bytes]], val
     good = to_message(new_event("/test", REQUEST), "")
     with pytest.raises((Unreadable, WrongShape)):
         from_message([*good.headers, *headers], value)
+
+
+TIMES = (
+    st.datetimes(timezones=st.none() | st.timezones() | st.just(UTC)).map(datetime.isoformat)
+    | st.datetimes(timezones=st.just(UTC)).map(lambda time: time.isoformat().replace("+00:00", "Z"))
+    | st.from_regex(
+        r"[0-9]{4}-?[01][0-9]-?[0-3][0-9][T ][0-2][0-9]:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,6})?)?Z?", fullmatch=True
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TIMES)
+def test_a_time_is_read_as_the_library_reads_it(time: str) -> None:
+    good = to_message(new_event("/test", REQUEST), "")
+    headers = {**dict(good.headers), "ce_time": time.encode()}
+    try:
+        expected = from_binary(KafkaMessage(headers=headers, key=None, value=b"{}"), JSONFormat()).get_time()
+    except (CloudEventValidationError, ValueError):
+        with pytest.raises(Unreadable):
+            from_message(headers.items(), good.value)
+    else:
+        assert from_message(headers.items(), good.value).time == expected
 
 
 @settings(max_examples=200, deadline=None)
