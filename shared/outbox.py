@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 from sqlalchemy import BigInteger, Column, Identity, LargeBinary, MetaData, Table, Text, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -82,6 +84,40 @@ def _load(headers: bytes) -> Headers:
     return [(name, value.encode("latin-1")) for name, value in json.loads(headers)]
 
 
+async def deliver(producer: AIOKafkaProducer, messages: Iterable[Message]) -> None:
+    """Send messages, those of one key in their order, and return once Kafka has them.
+
+    They are handed over as whole batches: one by one they take twice the processor time.
+    """
+    partitions: dict[str, list[int]] = {}
+    filling: dict[tuple[str, int], BatchBuilder] = {}
+    sent = []
+    for message in messages:
+        topic = message.topic
+        if topic not in partitions:
+            partitions[topic] = sorted(await producer.partitions_for(topic))
+        partition = _partition_of(message.key, partitions[topic], ())
+        batch = filling.get((topic, partition))
+        if batch is None or not _add(batch, message):
+            if batch is not None:
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = filling[topic, partition] = producer.create_batch()
+            _add(batch, message)  # an empty batch takes a message of any size
+    sent += [
+        await producer.send_batch(batch, topic, partition=partition) for (topic, partition), batch in filling.items()
+    ]
+    await asyncio.gather(*sent)
+
+
+_partition_of = DefaultPartitioner()
+
+
+def _add(batch: BatchBuilder, message: Message) -> bool:
+    """Add a message to a batch, unless it is full."""
+    added = batch.append(timestamp=None, key=message.key, value=message.value, headers=message.headers)
+    return added is not None
+
+
 class EventTooLarge(ValueError):
     """An event is larger than its topic takes; whoever writes it must divide it."""
 
@@ -140,7 +176,7 @@ class Relay:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 10)
                 continue
-            if sent == 0:
+            if sent < RELAY_BATCH:
                 try:
                     await asyncio.wait_for(self._wake.wait(), pause)
                 except TimeoutError:
@@ -165,10 +201,8 @@ class Relay:
             ).all()
             if not rows:
                 return 0
-            sent = [
-                await self._producer.send(row.topic, row.value, key=row.key, headers=_load(row.headers)) for row in rows
-            ]
-            await asyncio.gather(*sent)
+            messages = [Message(row.topic, row.key, _load(row.headers), row.value) for row in rows]
+            await deliver(self._producer, messages)
             await connection.execute(
                 text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))"), {"ids": [row.id for row in rows]}
             )

@@ -28,6 +28,7 @@ from shared.events.submissions import (
     SubmitRequest,
 )
 from shared.inbox import read
+from shared.outbox import deliver
 from shared.settings import Settings
 from shared.topics import ANSWERS, FACTS, MAX_EVENT_BYTES
 
@@ -217,21 +218,14 @@ async def submit(
         await consumer.start()
         await producer.start()
         await asyncio.gather(*[consumer.position(partition) for partition in consumer.assignment()])
-        sending = asyncio.create_task(_send(producer, events, settings.topic_prefix))
+        messages = (to_message(event, settings.topic_prefix) for event in events)
+        sending = asyncio.create_task(deliver(producer, messages))
         answers = await _collect(consumer, {event.id for event in events}, on_answers)
         await sending
         return answers
     finally:
         await producer.stop()
         await consumer.stop()
-
-
-async def _send(producer: AIOKafkaProducer, events: Sequence[Event[Submission]], prefix: str) -> None:
-    sent = []
-    for event in events:
-        message = to_message(event, prefix)
-        sent.append(await producer.send(message.topic, message.value, key=message.key, headers=message.headers))
-    await asyncio.gather(*sent)
 
 
 async def _collect(consumer: AIOKafkaConsumer, waiting: set[str], on_answers: Callable[[int], None]) -> Answers:
