@@ -199,4 +199,4 @@ async def _mark(session: AsyncSession, identities: Sequence[tuple[str, str]]) ->
     rows = await connection.execute(
         _MARK, {"sources": [source for source, _ in identities], "ids": [name for _, name in identities]}
     )
-    return {(row.source, row.id) for row in rows}
+    return {(source, name) for source, name in rows}

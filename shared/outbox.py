@@ -7,13 +7,13 @@ One copy of a service relays at a time (an advisory lock of the transaction), so
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, Column, Identity, LargeBinary, MetaData, Table, Text, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -77,11 +77,11 @@ async def put(session: AsyncSession, messages: Sequence[Message]) -> None:
 
 
 def _dump(headers: Headers) -> bytes:
-    return json.dumps([[name, value.decode("latin-1")] for name, value in headers]).encode()
+    return to_json([(name, value.decode("latin-1")) for name, value in headers])
 
 
 def _load(headers: bytes) -> Headers:
-    return [(name, value.encode("latin-1")) for name, value in json.loads(headers)]
+    return [(name, value.encode("latin-1")) for name, value in from_json(headers)]
 
 
 async def deliver(producer: AIOKafkaProducer, messages: Iterable[Message]) -> None:

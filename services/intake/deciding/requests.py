@@ -78,13 +78,16 @@ def _age(age: int | None) -> str:
 
 def _calendars(said: SubmitRequest, register: Register) -> list[Reason]:
     known = register.calendars.get(said.school, frozenset())
-    names = ", ".join(sorted(known)[:10]) or "none yet"
     return [
         refuse(
             f"/calendars/{index}",
             f"the school has no calendar {name}",
-            f"name calendars of its profile ({names}), or add this one to the profile first",
+            f"name calendars of its profile ({_some(known)}), or add this one to the profile first",
         )
         for index, name in enumerate(said.calendars)
         if name not in known
     ]
+
+
+def _some(known: frozenset[str]) -> str:
+    return ", ".join(sorted(known)[:10]) or "none yet"
