@@ -17,7 +17,7 @@ from shared.logging import BrokerLogger, get_logger, where
 from shared.settings import Settings
 from shared.topics import MAX_EVENT_BYTES, TOPICS, Topic, dead_letters
 
-POLL_RECORDS = 1000
+POLL_RECORDS = 2000
 _AGAIN_SECONDS = 1.0
 
 
