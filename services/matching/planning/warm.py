@@ -24,7 +24,7 @@ from services.matching.planning.writing import problem_to_json
 
 _WORK_SECONDS = 4.0
 """Amount of searching, not of compiling: the job's work is counted instead of the clock."""
-_TOGETHER = (("first plan", "neighbourhoods", "exact"), ("cover", "bound", "polish"))
+_TOGETHER = (("first plan", "neighbourhoods", "exact"), ("cover", "bound", "whole hub", "polish"))
 """Which phases share a process: two compile at once, each about as much."""
 
 

@@ -17,7 +17,7 @@ class Job:
     """What a worker is asked to do: each phase in turn, all from one problem.
 
     `started` is the `time.monotonic()` value of the process start (one clock for all processes of a machine); the job
-    ends `end` seconds after it. `phases` are names from `worker.PHASES`.
+    ends `end` seconds after it. `phases` are names from `phases.PHASES`.
     """
 
     problem: Problem
@@ -47,7 +47,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A bound on the students covered, with the certificate that shows it (None: proven by the search itself)."""
+    """A bound on the students covered, with the certificate that shows it (None: a search has shown it)."""
 
     bound: int
     certificate: dict[str, Any] | None

@@ -52,7 +52,10 @@ class Outcome:
         return True
 
     def bounded(self, message: Bounded) -> bool:
-        """Take a bound with its certificate; tell whether it is tighter."""
+        """Take a bound, with its certificate where it has one; tell whether it is tighter."""
+        if message.certificate is None:
+            tighter, self.bound = message.bound < self.bound, min(self.bound, message.bound)
+            return tighter
         if self.certified is not None and message.bound >= self.certified.bound:
             return False
         self.certified = message

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from services.matching.planning.search.board import NO_LIMIT
+from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.guidance import Guidance
 from services.matching.planning.search.messages import Bounded, Job, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
@@ -19,7 +20,7 @@ from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
 ANNEAL_SHARE = 0.6
-ANNEAL_SECONDS_A_SLOT = 0.07
+ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
 TEMPERATURES, REPAIR_TEMPERATURES = (3.0, 0.25), (0.8, 0.3)
 """In students; a repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
@@ -28,6 +29,8 @@ POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
 EXACT_SHARE = 0.75
 
+WHOLE_SHARE, PAIRS_A_SECOND = 0.5, 1_000
+"""Part of what is left of its budget that a worker gives to a hub's whole program, and how large (in vertices' classes) that may be for it."""
 BOUND_SHARE = 0.4
 """Part of what is left of its budget that a worker gives to the bound, before it searches."""
 
@@ -104,9 +107,12 @@ def neighbourhoods(desk: Desk) -> None:
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
     repair = desk.job.problem.policy.repair
     warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
+    most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     ways: list[Callable[[float], None]] = [
         lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),
-        lambda left: searcher.anneal("annealing", min(max(2.0, AGAIN_SHARE * left), left), weights, warm, cool),
+        lambda left: searcher.anneal(
+            "annealing", min(max(2.0, AGAIN_SHARE * left), most_again, left), weights, warm, cool
+        ),
     ]
     rates = [inf, inf]
     until, turn = pace.spent() + (1.0 - POLISH_SHARE) * pace.left(), 0
@@ -129,6 +135,21 @@ def exact(desk: Desk) -> None:
         prove(desk.searcher, EXACT_SHARE * desk.pace.left(), desk.tell, desk.bound)
 
 
+def whole_hub(desk: Desk) -> None:
+    """Search for a tighter bound than the certified one, where the hub is small enough; not where work is counted."""
+    from services.matching.planning.search.whole_hub import WholeHub
+
+    seconds = WHOLE_SHARE * desk.pace.left()
+    desk.take_shared()
+    board = desk.searcher.board
+    if desk.pace.deterministic or len(Classes.of(board).able) > PAIRS_A_SECOND * seconds:
+        return
+    found = WholeHub(desk.job.problem).bound(desk.searcher.best_rows, seconds)
+    if found is not None and found < desk.bound:
+        desk.bound = found
+        desk.tell(Bounded(found, None))
+
+
 def polish(desk: Desk) -> None:
     """Improve the later levels, each with its part of what is left of the budget."""
     desk.take_shared()
@@ -140,6 +161,7 @@ PHASES: dict[str, Callable[[Desk], None]] = {
     "bound": bound,
     "cover": cover,
     "exact": exact,
+    "whole hub": whole_hub,
     "neighbourhoods": neighbourhoods,
     "polish": polish,
 }

@@ -67,8 +67,8 @@ class Program:
         prices[np.array(dual.ids, dtype=np.int64)] = np.array(dual.values)
         return np.maximum(0.0, prices)
 
-    def best(self, whole: Ints, hint: Floats, seconds: float, nodes: int | None) -> Floats | None:
-        """Solve with these columns whole, from a point that is known; return the best point found, or None.
+    def best(self, whole: Ints, hint: Floats, seconds: float, nodes: int | None) -> tuple[Floats | None, float]:
+        """Solve with these columns whole, from a point that is known; return the best point found, or None, and a bound.
 
         `nodes` limits the search where it has to be repeatable; `seconds` is the clock's limit.
         """
@@ -80,18 +80,20 @@ class Program:
         if nodes is not None:
             parameters.node_limit = nodes
         given = solution_pb2.PrimalSolutionProto()
-        point = np.flatnonzero(hint)
-        given.variable_values.ids.extend(point.tolist())
-        given.variable_values.values.extend(hint[point].tolist())
+        given.variable_values.ids.extend(
+            range(len(hint))
+        )  # all: what is left open is first searched for, as long as the rest
+        given.variable_values.values.extend(hint.tolist())
         hints = model_parameters_pb2.ModelSolveParametersProto()
         hints.solution_hints.add(variable_values=given.variable_values)
         found = _solve(self._model(whole), parameters_pb2.SOLVER_TYPE_HIGHS, parameters, hints)
+        limit = float(found.termination.objective_bounds.dual_bound)
         if found.termination.reason not in _REACHED or not found.solutions:
-            return None
+            return None, limit
         values = found.solutions[0].primal_solution.variable_values
         result = np.zeros(len(self.worth))
         result[np.array(values.ids, dtype=np.int64)] = np.array(values.values)
-        return result
+        return result, limit
 
 
 def _solve(model: Any, kind: Any, parameters: Any, hints: Any) -> Any:

@@ -21,9 +21,11 @@ from services.matching.planning.search.state import State
 from services.matching.planning.vertices import laid_ranges
 
 Ints = NDArray[np.int64]
-SIZES = (3, 5, 8, 12, 18, 27, 40, 60, 90, 130)
+SIZES = (3, 5, 8, 12, 18, 27, 40, 60)
 """How many offers a neighbourhood may set free."""
-SECONDS_A_ROUND, SECONDS_AN_OFFER = 1.5, 0.03
+FIRST_WON = 20.0
+"""Students that a round of all offers is taken to win before it was tried: in a town it does."""
+SECONDS_A_ROUND, SECONDS_AN_OFFER, MOST_SECONDS = 1.5, 0.2, 10.0
 NODES, MOST_COUNTED, SECONDS_ENOUGH = 20, 18, 60.0
 """Where work is counted and not time: how far a program is searched, how many offers it may have, and a limit that does not cut in."""
 REACH_KM = 6.0
@@ -39,8 +41,9 @@ class Sizes:
     """How many offers to set free: sizes that have lately won most for their time are drawn most often."""
 
     def __init__(self, most: int) -> None:
-        self.sizes = np.array([*(size for size in SIZES if size < most), most])
-        self.won, self.spent = np.full(len(self.sizes), 1.0), 0.02 * self.sizes + 0.05
+        self.sizes = np.array([*(size for size in SIZES if size < most), *([most] if most <= SIZES[-1] else [])])
+        self.spent = 0.02 * self.sizes + 0.05
+        self.won = np.where(self.sizes < most, 1.0, FIRST_WON)
 
     def draw(self, random: np.random.Generator) -> int:
         """Draw the place of a size."""
@@ -165,7 +168,7 @@ class Rounds:
         place = self.sizes.draw(self.random)
         offers = self.choose_offers(state, int(self.sizes.sizes[place]))
         freed = self.free(state, offers)
-        seconds = min(SECONDS_A_ROUND + SECONDS_AN_OFFER * len(offers), pace.left())
+        seconds = min(SECONDS_A_ROUND + SECONDS_AN_OFFER * len(offers), MOST_SECONDS, pace.left())
         if pace.deterministic:
             seconds = SECONDS_ENOUGH
         near = Neighbourhood(
@@ -176,7 +179,6 @@ class Rounds:
             freed,
             floor_scale=int(self.board.scalars[FLOOR_SCALE]),
         )
-        near.generate(seconds)
         chosen = near.solve(seconds, NODES if pace.deterministic else None)
         for one in chosen or ():
             seat_classes(self.board, state, one.vertex, one.start, one.kinds, one.students, one.fully, weights)

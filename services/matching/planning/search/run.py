@@ -31,8 +31,8 @@ def phases_of(workers: int) -> list[tuple[str, ...]]:
     """Return the phases of each worker: one certifies the bound before it joins the search, as the only one after its first plan."""
     search: tuple[str, ...] = ("first plan", "cover", "neighbourhoods", "polish")
     if workers == 1:
-        return [("first plan", "cover", "bound", "exact", "neighbourhoods", "polish")]
-    return [search, ("bound", "exact", "neighbourhoods", "polish"), *[search] * (workers - 2)]
+        return [("first plan", "cover", "bound", "exact", "whole hub", "neighbourhoods", "polish")]
+    return [search, ("bound", "exact", "whole hub", "neighbourhoods", "polish"), *[search] * (workers - 2)]
 
 
 class Run:

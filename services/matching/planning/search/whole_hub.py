@@ -1,0 +1,78 @@
+"""A bound from a search: the whole hub as one program over the certificate's relaxation, with every session whole.
+
+The certified bound may hold half a session here and half a session there; a solver that branches shows that less is
+possible, but nobody can recount that. What the relaxation leaves out is left out here too, presenters' days are kept by
+cliques alone, and dates may share seats where fillings are too many to be listed: all of it only allows more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.planning.bound.cliques import SessionRows
+from services.matching.planning.model import Problem
+from services.matching.planning.relaxation import Relaxation, relax
+from services.matching.planning.search.occasions import Crowd, occasions_of
+from services.matching.planning.search.plan import Rows
+from services.matching.planning.search.sittings import Floors, Items, Sitting, Sittings
+
+Ints = NDArray[np.int64]
+
+
+class WholeHub:
+    """The program of one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._relaxation = relaxation = relax(problem)
+        classes, vertices = relaxation.classes, relaxation.vertices
+        crowd = Crowd(classes.size, classes.count, classes.school)
+        occasions = occasions_of(
+            crowd, vertices.offer, vertices.school, relaxation.seats, relaxation.most_schools, vertices.ptr,
+            vertices.classes, roughly=True,
+        )  # fmt: skip
+        self._sittings = Sittings(crowd, _items(relaxation), occasions, Floors.none())
+
+    def bound(self, rows: Rows, seconds: float) -> int | None:
+        """Search for so many seconds, from a plan that is known: no timetable covers more students than is returned.
+
+        None where the time was too short to say anything.
+        """
+        sittings = self._sittings
+        _, limit = sittings.program.best(sittings.integral(), sittings.hint(self._known(rows)), seconds, None)
+        return int(np.floor(limit + 1e-6)) if np.isfinite(limit) else None
+
+    def _known(self, rows: Rows) -> list[Sitting]:
+        """Find each session of a plan among the vertices."""
+        vertices, classes = self._relaxation.vertices, self._relaxation.classes
+        offer, start, school, group, students = rows[:, :5].astype(np.int64).T
+        sessions, which = np.unique(np.stack((offer, school, start)), axis=1, return_inverse=True)
+        found = []
+        for number, (of, at, when) in enumerate(sessions.T.tolist()):
+            mine = which.ravel() == number
+            there = (vertices.offer == of) & (vertices.school == at)
+            there &= (vertices.first <= when) & (vertices.last >= when)
+            if there.any():
+                kinds, place = np.unique(classes.of_group[group[mine]], return_inverse=True)
+                come = np.bincount(place, weights=students[mine]).astype(np.int64)
+                found.append(Sitting(int(np.flatnonzero(there)[0]), kinds, come))
+        return found
+
+
+def _items(relaxation: Relaxation) -> Items:
+    """Let every vertex be held as often as the rows over vertices allow: presenters' days, totals, employers' dates."""
+    sessions, count = SessionRows.of(relaxation), len(relaxation.vertices)
+    rows, items = [sessions.rows], [np.repeat(np.arange(count), np.diff(sessions.ptr))]
+    limits = [sessions.limits]
+    for key, limit in (
+        (relaxation.vertices.offer, relaxation.offer_sessions),
+        (relaxation.employer, relaxation.employer_sessions),
+        (relaxation.employer_day, relaxation.employer_day_sessions),
+    ):
+        limited = np.flatnonzero(key >= 0)
+        limited = limited[limit[key[limited]] >= 0]
+        rows.append(sum(map(len, limits)) + key[limited])
+        items.append(limited)
+        limits.append(np.maximum(limit, 0))
+    most = np.maximum(relaxation.offer_sessions, 0)[relaxation.vertices.offer]
+    return Items(np.arange(count), most, np.concatenate(rows), np.concatenate(items), np.concatenate(limits))
