@@ -46,9 +46,7 @@ class Occasion:
 
 
 @allocating
-def _fullest(
-    size: Ints, free: Ints, school: Ints, seats: int, most_schools: int, most: int
-) -> tuple[Ints, bool]:
+def _fullest(size: Ints, free: Ints, school: Ints, seats: int, most_schools: int, most: int) -> tuple[Ints, bool]:
     """List the fullest fillings by whole groups of these classes, ordered by school; tell whether these are all."""
     kinds = len(size)
     found = np.empty((most, kinds), np.int64)

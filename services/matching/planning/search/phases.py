@@ -117,7 +117,8 @@ def neighbourhoods(desk: Desk) -> None:
     rates = [inf, inf]
     until, turn = pace.spent() + (1.0 - POLISH_SHARE) * pace.left(), 0
     while pace.spent() < until:
-        way = int(rates[1] > rates[0]) ^ int(turn % OTHER_EVERY == OTHER_EVERY - 1)
+        better = turn % 2 if rates[0] == rates[1] else int(rates[1] > rates[0])
+        way = better ^ int(turn % OTHER_EVERY == OTHER_EVERY - 1)
         before, begun = searcher.worth_of_best(), pace.spent()
         ways[way](until - begun)
         rates[way] = (searcher.worth_of_best() - before) / max(1e-3, pace.spent() - begun)

@@ -26,13 +26,13 @@ SIZES = (3, 5, 8, 12, 18, 27, 40, 60)
 FIRST_WON = 20.0
 """Students that a round of all offers is taken to win before it was tried: in a town it does."""
 SECONDS_A_ROUND, SECONDS_AN_OFFER, MOST_SECONDS = 1.5, 0.2, 10.0
-NODES, MOST_COUNTED, SECONDS_ENOUGH = 20, 18, 60.0
+NODES, MOST_COUNTED, SECONDS_ENOUGH = 5, 8, 60.0
 """Where work is counted and not time: how far a program is searched, how many offers it may have, and a limit that does not cut in."""
 REACH_KM = 6.0
 LEAST_SECONDS = 0.02
-SECONDS_AN_ENTRY = 2e-5
+SECONDS_AN_ENTRY = 5e-5
 FORGETTING, CURIOSITY = 0.85, 0.15
-VERTICES_A_SESSION = 12
+VERTICES_A_SESSION, COUNTED_VERTICES = 12, 3
 TRUST = 0.7
 """How often the guiding prices tell where the plan loses, and not the students left out alone."""
 
@@ -140,7 +140,8 @@ class Rounds:
         vertices = laid_ranges(board.ov_first[offers], lengths)
         if self.promise is None:
             return vertices
-        most = VERTICES_A_SESSION * (board.o_slot[offers + 1] - board.o_slot[offers])
+        each = COUNTED_VERTICES if self.searcher.pace.deterministic else VERTICES_A_SESSION
+        most = each * (board.o_slot[offers + 1] - board.o_slot[offers])
         drawn = self.promise[vertices] + self.random.exponential(size=len(vertices)) * 2.0
         order = np.lexsort((-drawn, np.repeat(np.arange(len(offers)), lengths)))
         place = np.arange(len(vertices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)

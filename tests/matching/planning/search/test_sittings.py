@@ -1,0 +1,140 @@
+"""The program over all fullest fillings: what it lists, what it allows, and that its bound is true."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.planning.bound import certify
+from services.matching.planning.fillings import UNLIMITED
+from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search import occasions
+from services.matching.planning.search.messages import Bounded
+from services.matching.planning.search.occasions import Crowd, occasions_of
+from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
+from services.matching.planning.search.pace import Pace
+from services.matching.planning.search.plan import no_rows
+from services.matching.planning.search.searcher import Searcher
+from services.matching.planning.search.sittings import Floors, Items, Sitting, Sittings, reachable
+from services.matching.planning.search.whole_hub import WholeHub
+from tests.matching.planning.exhaustive import Exhaustive, tiny_problem
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.int64)
+
+
+def one_offer(
+    crowd: Crowd, vertices: int, seats: int, most_schools: int, *, roughly: bool = False
+) -> list[occasions.Occasion]:
+    """Let all classes be able at each of so many vertices of one offer."""
+    classes = len(crowd.size)
+    return occasions_of(
+        crowd, np.zeros(vertices, np.int64), np.full(vertices, -1), np.full(vertices, seats), np.full(vertices, most_schools),
+        np.arange(vertices + 1) * classes, np.tile(np.arange(classes), vertices), roughly=roughly,
+    )  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(0, 2)), min_size=1, max_size=4),
+    st.integers(9, 20),
+    st.sampled_from([UNLIMITED, 1, 2]),
+)
+def test_the_fullest_fillings_are_those_to_which_nothing_can_be_added(
+    classes: list[tuple[int, int, int]], seats: int, most_schools: int
+) -> None:
+    size, free, school = (ints(*column) for column in zip(*sorted(classes, key=lambda one: one[2]), strict=True))
+    (occasion,) = one_offer(Crowd(size, free, school), 1, seats, most_schools)
+
+    def fits(counts: tuple[int, ...]) -> bool:
+        schools = {int(school[k]) for k, count in enumerate(counts) if count}
+        return sum(size * counts) <= seats and (most_schools == UNLIMITED or len(schools) <= most_schools)
+
+    every = [counts for counts in product(*(range(count + 1) for count in free)) if fits(counts)]
+    fullest = {
+        counts
+        for counts in every
+        if not any(other != counts and all(a >= b for a, b in zip(other, counts, strict=True)) for other in every)
+    }
+    assert occasion.fillings is not None
+    assert sorted(fullest) == sorted(tuple(row) for row in occasion.fillings.tolist())
+    assert reachable(size, free, seats) == max(
+        sum(size * counts) for counts in product(*(range(count + 1) for count in free)) if sum(size * counts) <= seats
+    )
+
+
+def test_dates_share_an_occasion_only_where_its_fillings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(ints(4, 5), ints(3, 3), ints(0, 0))
+    assert len(one_offer(crowd, 3, 12, UNLIMITED)) == 1
+    monkeypatch.setattr(occasions, "MOST_FILLINGS", 1)
+    assert [one.fillings for one in one_offer(crowd, 3, 12, UNLIMITED)] == [None, None, None]
+    assert len(one_offer(crowd, 3, 12, UNLIMITED, roughly=True)) == 1
+
+
+@pytest.mark.parametrize("listed", [300, 1])
+def test_a_program_seats_all_whom_the_seats_allow_and_says_how(listed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seats of 12 take 5 + 7 and 4 + 4 + 4 exactly; the last session is left with what there is."""
+    monkeypatch.setattr(occasions, "MOST_FILLINGS", listed)
+    crowd = Crowd(ints(4, 5, 7), ints(3, 1, 2), ints(0, 0, 1))
+    found = one_offer(crowd, 3, 12, UNLIMITED)
+    items = Items(ints(0, 1, 2), ints(1, 1, 1), ints(0, 0, 0), ints(0, 1, 2), ints(3))
+    sittings = Sittings(crowd, items, found, Floors.none())
+    hint = sittings.hint([Sitting(1, ints(1, 2), ints(5, 7))])
+    program = sittings.program
+    assert program.worth @ hint == pytest.approx(12)
+    assert (program.matrix @ hint <= program.limit + 1e-9).all()
+    assert (hint <= program.high).all()
+    point, limit = program.best(sittings.integral(), hint, 20.0, None)
+    assert point is not None
+    assert program.worth @ point == pytest.approx(31)
+    assert round(limit) == 31
+    chosen = sittings.chosen(point)
+    come = np.zeros(3, np.int64)
+    for sitting in chosen:
+        assert sitting.students.sum() <= 12
+        np.add.at(come, sitting.classes, sitting.students)
+    assert np.minimum(come, crowd.size * crowd.free).sum() == 31
+
+
+def test_a_session_of_one_school_at_a_time_takes_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd, items = Crowd(ints(6, 6), ints(1, 1), ints(0, 1)), Items(ints(0), ints(1), ints(0), ints(0), ints(1))
+    for listed, most_schools, covered in ((300, 1, 6), (300, 2, 12), (0, 1, 6), (0, 2, 12)):
+        monkeypatch.setattr(occasions, "MOST_FILLINGS", listed)
+        sittings = Sittings(crowd, items, one_offer(crowd, 1, 12, most_schools), Floors.none())
+        point, _ = sittings.program.best(sittings.integral(), sittings.hint([]), 20.0, None)
+        assert point is not None
+        assert sittings.program.worth @ point == pytest.approx(covered)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_the_bound_of_the_whole_hub_is_never_below_the_best_plan_nor_above_the_certified_one(seed: int) -> None:
+    problem = tiny_problem(seed)
+    certified = certify(problem, seconds=2.0, deterministic=True).bound
+    found = WholeHub(problem).bound(no_rows(), 20.0)
+    assert found is not None
+    assert Exhaustive(problem).best <= found
+    assert found <= certified + 1 or any(group.may_split for group in problem.groups)
+
+
+def test_a_town_s_whole_program_bounds_it_tighter_and_stands_beside_the_certificate() -> None:
+    problem = fictional_area(schools=4, seed=3).problem
+    searcher = Searcher(problem, 1, Pace(time.monotonic(), 5.0, deterministic=True), lambda *_: None)
+    searcher.first_plan()
+    result = certify(problem, seconds=5.0, deterministic=True)
+    found = WholeHub(problem).bound(searcher.best_rows, 10.0)
+    assert found is not None
+    assert searcher.best_values[1] <= found < result.bound
+    outcome = Outcome(problem)
+    assert outcome.bounded(Bounded(result.bound, result.certificate))
+    assert outcome.bounded(Bounded(found, None))
+    assert not outcome.bounded(Bounded(found, None))
+    proof = proof_of(outcome, levels_with_bounds(problem, (), outcome), {"seconds": 10})
+    assert (proof.method, proof.bound) == ("search", found)
+    assert proof.certificate is not None
+    assert (proof.certificate["bound"], proof.certificate["search"]) == (result.bound, {"seconds": 10})
