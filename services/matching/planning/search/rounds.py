@@ -23,8 +23,8 @@ from services.matching.planning.vertices import laid_ranges
 Ints = NDArray[np.int64]
 SIZES = (3, 5, 8, 12, 18, 27, 40, 60)
 """How many offers a neighbourhood may set free."""
-FIRST_WON = 20.0
-"""Students that a round of all offers is taken to win before it was tried: in a town it does."""
+FIRST_WON, LARGE_SHARE = 60.0, 0.7
+"""Students that a round is taken to win before it was tried, times the square of its share of all offers (up to a large one)."""
 SECONDS_A_ROUND, SECONDS_AN_OFFER, MOST_SECONDS = 1.5, 0.2, 10.0
 NODES, MOST_COUNTED, SECONDS_ENOUGH = 5, 8, 60.0
 """Where work is counted and not time: how far a program is searched, how many offers it may have, and a limit that does not cut in."""
@@ -42,8 +42,8 @@ class Sizes:
 
     def __init__(self, most: int) -> None:
         self.sizes = np.array([*(size for size in SIZES if size < most), *([most] if most <= SIZES[-1] else [])])
-        self.spent = 0.02 * self.sizes + 0.05
-        self.won = np.where(self.sizes < most, 1.0, FIRST_WON)
+        self.spent = 0.15 * self.sizes + 0.1
+        self.won = 1.0 + FIRST_WON * np.minimum(self.sizes / max(1, most), LARGE_SHARE) ** 2
 
     def draw(self, random: np.random.Generator) -> int:
         """Draw the place of a size."""
