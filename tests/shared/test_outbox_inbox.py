@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +24,7 @@ from shared.database import Database, service_database
 from shared.envelope import Event, Message, new_event, to_message
 from shared.events.submissions import RegisterEmployer
 from shared.inbox import Dead, Inbox
-from shared.outbox import EventTooLarge, Relay, send
+from shared.outbox import EventTooLarge, Relay, deliver, send
 from shared.settings import Settings
 from shared.topics import MAX_EVENT_BYTES, SUBMISSIONS, dead_letters
 from tests.infrastructure import fresh_database, fresh_topics
@@ -324,3 +325,36 @@ async def test_an_event_that_kafka_would_refuse_is_refused_to_its_writer(desk: D
     letter = Message(dead_letters("test.facts"), b"k", [("ce_id", b"1")], large.value)
     async with desk.database.transaction() as session:
         await outbox.put(session, [letter])
+
+
+async def test_whole_batches_keep_each_key_s_order_and_lose_none_however_large(ring: Settings) -> None:
+    topic = ring.topic_prefix + SUBMISSIONS.name
+    names = [f"{number:03}" for number in range(60)]
+    sizes = [900_000 if number == 30 else 60_000 for number in range(60)]
+    keys = [b"batches-a", b"batches-b", b"batches-c"]
+    producer = AIOKafkaProducer(
+        bootstrap_servers=ring.kafka(), max_batch_size=262_144, max_request_size=2 * MAX_EVENT_BYTES
+    )
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=ring.kafka(), auto_offset_reset="earliest")
+    await producer.start()
+    await consumer.start()
+    alone = [await producer.send_and_wait(topic, b"alone", key=key) for key in keys]
+    await deliver(
+        producer,
+        (
+            Message(topic, keys[number % 3], [("name", name.encode())], b"x" * sizes[number])
+            for number, name in enumerate(names)
+        ),
+    )
+    came: dict[bytes, list[tuple[str, int, int]]] = {key: [] for key in keys}
+    async with asyncio.timeout(60):
+        while sum(map(len, came.values())) < len(names):
+            record = await consumer.getone()
+            if record.key in came and record.value != b"alone":
+                came[record.key].append((dict(record.headers)["name"].decode(), len(record.value), record.partition))
+    await producer.stop()
+    await consumer.stop()
+    for place, key in enumerate(keys):
+        assert came[key] == [
+            (name, size, alone[place].partition) for name, size in zip(names[place::3], sizes[place::3], strict=True)
+        ]

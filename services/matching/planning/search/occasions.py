@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,33 +142,3 @@ def _occasions(
         fillings = found if complete else None
     together = [vertices] if roughly or fillings is not None else [[vertex] for vertex in vertices]
     return [Occasion(np.array(some, dtype=np.int64), classes, room, schools, fillings) for some in together]
-
-
-class Layout:
-    """Rows `sum of value x column <= limit` and columns, gathered piece by piece; a first block of columns is given."""
-
-    def __init__(self, given: int) -> None:
-        self.columns = given
-        self._row: list[Any] = []
-        self._column: list[Any] = []
-        self._value: list[Any] = []
-        self.limits: list[float] = []
-
-    def new(self, count: int) -> Ints:
-        """Add columns and return their numbers."""
-        self.columns += count
-        return np.arange(self.columns - count, self.columns)
-
-    def row(self, *entries: tuple[Any, Any], limit: float = 0.0) -> None:
-        """Add a row of (columns, values) pairs; one value may stand for all."""
-        for columns, values in entries:
-            self._row.append(np.full(len(columns), len(self.limits)))
-            self._column.append(np.asarray(columns))
-            self._value.append(np.broadcast_to(np.asarray(values, dtype=float), len(columns)))
-        self.limits.append(limit)
-
-    def entries(self) -> tuple[Ints, Ints, NDArray[np.float64]]:
-        """Return (row, column, value) of all."""
-        if not self._row:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-        return np.concatenate(self._row), np.concatenate(self._column), np.concatenate(self._value)

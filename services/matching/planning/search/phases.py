@@ -14,8 +14,9 @@ import numpy as np
 from services.matching.planning.search.board import NO_LIMIT
 from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.guidance import Guidance
-from services.matching.planning.search.messages import Bounded, Job, Shared
+from services.matching.planning.search.messages import Bounded, Job, Proven, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
+from services.matching.planning.search.ranking import COVERED
 from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
@@ -131,21 +132,28 @@ def exact(desk: Desk) -> None:
     from services.matching.planning.search.exact import MOST_CHOICES, choices_of
     from services.matching.planning.search.proving import prove
 
+    def tell(proven: Proven) -> None:
+        desk.bound = min(desk.bound, proven.covered)
+        desk.tell(proven)
+
     desk.take_shared()
     if choices_of(desk.searcher.board) <= MOST_CHOICES:
-        prove(desk.searcher, EXACT_SHARE * desk.pace.left(), desk.tell, desk.bound)
+        prove(desk.searcher, EXACT_SHARE * desk.pace.left(), tell, desk.bound)
 
 
 def whole_hub(desk: Desk) -> None:
-    """Search for a tighter bound than the certified one, where the hub is small enough; not where work is counted."""
+    """Search for a tighter bound than is known, where the plan is below that and the hub small enough; not where work is counted."""
     from services.matching.planning.search.whole_hub import WholeHub
 
     seconds = WHOLE_SHARE * desk.pace.left()
     desk.take_shared()
-    board = desk.searcher.board
-    if desk.pace.deterministic or len(Classes.of(board).able) > PAIRS_A_SECOND * seconds:
+    searcher = desk.searcher
+    settled = bool(searcher.best_values) and searcher.best_values[COVERED] >= desk.bound
+    if desk.pace.deterministic or settled:
         return
-    found = WholeHub(desk.job.problem).bound(desk.searcher.best_rows, seconds)
+    if len(Classes.of(searcher.board).able) > PAIRS_A_SECOND * seconds:
+        return
+    found = WholeHub(desk.job.problem).bound(searcher.best_rows, seconds)
     if found is not None and found < desk.bound:
         desk.bound = found
         desk.tell(Bounded(found, None))

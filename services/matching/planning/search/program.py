@@ -80,9 +80,8 @@ class Program:
         if nodes is not None:
             parameters.node_limit = nodes
         given = solution_pb2.PrimalSolutionProto()
-        given.variable_values.ids.extend(
-            range(len(hint))
-        )  # all: what is left open is first searched for, as long as the rest
+        # all of them: what a hint leaves open the solver first searches for, and takes as long as for the rest
+        given.variable_values.ids.extend(range(len(hint)))
         given.variable_values.values.extend(hint.tolist())
         hints = model_parameters_pb2.ModelSolveParametersProto()
         hints.solution_hints.add(variable_values=given.variable_values)
@@ -94,6 +93,36 @@ class Program:
         result = np.zeros(len(self.worth))
         result[np.array(values.ids, dtype=np.int64)] = np.array(values.values)
         return result, limit
+
+
+class Layout:
+    """Rows `sum of value x column <= limit` and columns, gathered piece by piece; a first block of columns is given."""
+
+    def __init__(self, given: int) -> None:
+        self.columns = given
+        self._row: list[Any] = []
+        self._column: list[Any] = []
+        self._value: list[Any] = []
+        self.limits: list[float] = []
+
+    def new(self, count: int) -> Ints:
+        """Add columns and return their numbers."""
+        self.columns += count
+        return np.arange(self.columns - count, self.columns)
+
+    def row(self, *entries: tuple[Any, Any], limit: float = 0.0) -> None:
+        """Add a row of (columns, values) pairs; one value may stand for all."""
+        for columns, values in entries:
+            self._row.append(np.full(len(columns), len(self.limits)))
+            self._column.append(np.asarray(columns))
+            self._value.append(np.broadcast_to(np.asarray(values, dtype=float), len(columns)))
+        self.limits.append(limit)
+
+    def entries(self) -> tuple[Ints, Ints, NDArray[np.float64]]:
+        """Return (row, column, value) of all."""
+        if not self._row:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        return np.concatenate(self._row), np.concatenate(self._column), np.concatenate(self._value)
 
 
 def _solve(model: Any, kind: Any, parameters: Any, hints: Any) -> Any:

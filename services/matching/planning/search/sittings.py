@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
 from services.matching.planning.fillings import UNLIMITED
-from services.matching.planning.search.occasions import Crowd, Layout, Occasion
-from services.matching.planning.search.program import Program
+from services.matching.planning.search.occasions import Crowd, Occasion
+from services.matching.planning.search.program import Layout, Program
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from services.matching.planning.bound.cliques import SessionRows
 from services.matching.planning.model import Problem
 from services.matching.planning.relaxation import Relaxation, relax
+from services.matching.planning.search.conflicts import Rows
 from services.matching.planning.search.occasions import Crowd, occasions_of
-from services.matching.planning.search.plan import Rows
+from services.matching.planning.search.plan import Rows as PlanRows
 from services.matching.planning.search.sittings import Floors, Items, Sitting, Sittings
 
 Ints = NDArray[np.int64]
+TOLERANCE = 0.01
+"""What the solver's own tolerances may leave out of a bound, in students: 1e-7 for each of some ten thousand."""
 
 
 class WholeHub:
@@ -33,16 +36,16 @@ class WholeHub:
         )  # fmt: skip
         self._sittings = Sittings(crowd, _items(relaxation), occasions, Floors.none())
 
-    def bound(self, rows: Rows, seconds: float) -> int | None:
+    def bound(self, rows: PlanRows, seconds: float) -> int | None:
         """Search for so many seconds, from a plan that is known: no timetable covers more students than is returned.
 
         None where the time was too short to say anything.
         """
         sittings = self._sittings
         _, limit = sittings.program.best(sittings.integral(), sittings.hint(self._known(rows)), seconds, None)
-        return int(np.floor(limit + 1e-6)) if np.isfinite(limit) else None
+        return int(np.floor(limit + TOLERANCE)) if np.isfinite(limit) else None
 
-    def _known(self, rows: Rows) -> list[Sitting]:
+    def _known(self, rows: PlanRows) -> list[Sitting]:
         """Find each session of a plan among the vertices."""
         vertices, classes = self._relaxation.vertices, self._relaxation.classes
         offer, start, school, group, students = rows[:, :5].astype(np.int64).T
@@ -61,9 +64,8 @@ class WholeHub:
 
 def _items(relaxation: Relaxation) -> Items:
     """Let every vertex be held as often as the rows over vertices allow: presenters' days, totals, employers' dates."""
-    sessions, count = SessionRows.of(relaxation), len(relaxation.vertices)
-    rows, items = [sessions.rows], [np.repeat(np.arange(count), np.diff(sessions.ptr))]
-    limits = [sessions.limits]
+    sessions, count, rows = SessionRows.of(relaxation), len(relaxation.vertices), Rows()
+    rows.add(sessions.rows, np.repeat(np.arange(count), np.diff(sessions.ptr)), sessions.limits)
     for key, limit in (
         (relaxation.vertices.offer, relaxation.offer_sessions),
         (relaxation.employer, relaxation.employer_sessions),
@@ -71,8 +73,6 @@ def _items(relaxation: Relaxation) -> Items:
     ):
         limited = np.flatnonzero(key >= 0)
         limited = limited[limit[key[limited]] >= 0]
-        rows.append(sum(map(len, limits)) + key[limited])
-        items.append(limited)
-        limits.append(np.maximum(limit, 0))
+        rows.add(key[limited], limited, np.maximum(limit, 0))
     most = np.maximum(relaxation.offer_sessions, 0)[relaxation.vertices.offer]
-    return Items(np.arange(count), most, np.concatenate(rows), np.concatenate(items), np.concatenate(limits))
+    return Items(np.arange(count), most, *rows.arrays())
