@@ -102,6 +102,18 @@ def test_a_program_seats_all_whom_the_seats_allow_and_says_how(listed: int, monk
     assert np.minimum(come, crowd.size * crowd.free).sum() == 31
 
 
+def test_sessions_at_two_starts_of_one_date_share_whoever_comes_within_their_seats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(occasions, "MOST_FILLINGS", 0)
+    crowd = Crowd(ints(4, 6), ints(3, 2), ints(0, 1))
+    items = Items(ints(0, 0), ints(1, 1), ints(0, 0), ints(0, 1), ints(2))
+    sittings = Sittings(crowd, items, one_offer(crowd, 1, 12, UNLIMITED), Floors.none())
+    point, _ = sittings.program.best(sittings.integral(), sittings.hint([]), 20.0, None)
+    assert point is not None
+    assert sorted(one.students.tolist() for one in sittings.chosen(point)) == [[12], [12]]
+
+
 def test_a_session_of_one_school_at_a_time_takes_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
     crowd, items = Crowd(ints(6, 6), ints(1, 1), ints(0, 1)), Items(ints(0), ints(1), ints(0), ints(0), ints(1))
     for listed, most_schools, covered in ((300, 1, 6), (300, 2, 12), (0, 1, 6), (0, 2, 12)):
