@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.planning.compiled import allocating
+from services.matching.planning.search.allowed import can_hold, place_of
 from services.matching.planning.search.board import FIRST_DATE, MINUTES_A_DAY, NO_LIMIT, Board
-from services.matching.planning.search.state import State, can_hold, draw, place_of
+from services.matching.planning.search.state import State, draw
 
 Ints = NDArray[np.int64]
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.planning.compiled import allocating, compiled
+from services.matching.planning.search.allowed import can_hold
 from services.matching.planning.search.board import Board
 from services.matching.planning.search.filling import Floats, fill, gain, potential
 from services.matching.planning.search.state import (
     State,
-    can_hold,
     close_session,
     draw,
     join,

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from services.matching.planning.compiled import allocating, compiled
 from services.matching.planning.model import Attendance, Problem, Session
+from services.matching.planning.search.allowed import can_hold
 from services.matching.planning.search.board import Board, Numbers
 from services.matching.planning.search.state import (
     State,
-    can_hold,
     close_session,
     join,
     leave,

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.planning.compiled import compiled
+from services.matching.planning.search.allowed import can_hold
 from services.matching.planning.search.board import MIN_PART, Board
 from services.matching.planning.search.filling import Floats, fill
 from services.matching.planning.search.moves import free_slot
 from services.matching.planning.search.state import (
     State,
-    can_hold,
     close_session,
     join,
     leave,
