@@ -133,13 +133,13 @@ def solve(
     ] = False,
 ) -> None:
     """Plan a hub's academic year, or that of each hub in a folder."""
-    from services.matching.planning.solve import Budget
-
     if what_if is None and (from_ or problem_out):
         stop("--from and --problem-out belong to --what-if: name the patch, or leave them out.")
     side_by_side = workers or os.cpu_count() or 1
     asked_to_end = threading.Event()
     with interrupts(asked_to_end):
+        from services.matching.planning.solve import Budget
+
         if problem.is_dir():
             from services.command.solving_folder import FolderRun, solve_folder
 

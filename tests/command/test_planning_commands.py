@@ -231,6 +231,42 @@ def test_a_signal_ends_a_run_with_the_best_plan_so_far(number: signal.Signals, t
     assert run("check", tmp_path / "p.json", tmp_path / "t.json").returncode == 0
 
 
+def interrupted_at(module: str, number: signal.Signals, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command, and send it a signal as it begins to load a module."""
+    script = (
+        "import os, sys\n"
+        "from services.command.app import main\n"
+        "class Interrupting:\n"
+        "    @staticmethod\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Interrupting)\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["typer", "services.command.planning", "numpy"])
+def test_a_signal_while_it_loads_ends_it_without_a_trace(
+    module: str, number: signal.Signals, problem: Path, tmp_path: Path
+) -> None:
+    done = interrupted_at(module, number, "solve", problem, "-o", tmp_path / "t.json")
+    assert (done.returncode, done.stdout, done.stderr) == (-number, "", "")
+    assert not (tmp_path / "t.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_it_reads_the_problem_ends_it_with_a_plan(
+    number: signal.Signals, problem: Path, tmp_path: Path
+) -> None:
+    done = interrupted_at("services.matching.planning.solve", number, "solve", problem, "-o", tmp_path / "t.json")
+    assert done.returncode == 0, done.stderr
+    assert run("check", problem, tmp_path / "t.json").returncode == 0
+
+
 @pytest.mark.parametrize("options", [["--progress-json"], []])
 def test_a_plan_is_written_though_nobody_reads_how_it_gets_on(
     problem: Path, tmp_path: Path, options: list[str]
