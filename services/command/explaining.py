@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from services.matching.planning.clock import local_time
 from services.matching.planning.explanation.placed import why_placed
 from services.matching.planning.explanation_check import CODES
 from services.matching.planning.levels import covered_by_group, floor_of
-from services.matching.planning.model import Problem, Remedy, Session, Timetable, Unmet
+from services.matching.planning.model import Employer, Problem, Remedy, School, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.rules import Known, Plan
 from services.matching.planning.search.touched import touched_by
@@ -88,15 +88,19 @@ def with_help_for(problem_file: ProblemFile, timetable: Timetable, id_: str) -> 
 
 
 def touched_in_words(problem: Problem, sessions: Sequence[Session]) -> Iterator[str]:
-    """Tell which employers and schools have another plan than they were told, and how many students of theirs."""
+    """Tell whose plan is another one than they were told, and how many students of theirs; what is no longer there by its id."""
     known, touched = Known(problem), touched_by(problem, sessions)
-    employers, schools = touched["employers"], touched["schools"]
-    if not employers and not schools:
+    if not any(touched.values()):
         yield "Touched: nobody. All that people have been told stands."
         return
-    parties = f"{_times(len(employers), 'employer')} and {_times(len(schools), 'school')}"
+    parties = f"{_times(len(touched['employers']), 'employer')} and {_times(len(touched['schools']), 'school')}"
+    gone = [_times(len(touched[f"{what}s"]), what) for what in ("offer", "group") if touched[f"{what}s"]]
+    if gone:
+        parties += f", and {' and '.join(gone)} no longer there"
     yield f"Touched: {parties}; all others keep what they were told."
-    for party, named in ((employers, known.employers), (schools, known.schools)):
+    there: dict[str, Mapping[str, Employer | School]] = {"employers": known.employers, "schools": known.schools}
+    for kind, party in touched.items():
+        named = there.get(kind, {})
         ranked = sorted(party, key=lambda id_: (-party[id_]["gone"] - party[id_]["new"], id_))
         for id_ in ranked[:_TOUCHED_NAMED]:
             changes = [
@@ -104,7 +108,8 @@ def touched_in_words(problem: Problem, sessions: Sequence[Session]) -> Iterator[
                 for change, what in (("gone", "not as they were told"), ("new", "new"))
                 if party[id_][change]
             ]
-            yield f"  {named[id_].name or id_}: {', '.join(changes)}"
+            name = (named[id_].name or id_) if id_ in named else f"{kind.removesuffix('s')} {id_}, no longer there"
+            yield f"  {name}: {', '.join(changes)}"
         if len(ranked) > _TOUCHED_NAMED:
             yield f"  ... and {len(ranked) - _TOUCHED_NAMED:,} more"
 

@@ -67,16 +67,31 @@ def test_the_effect_names_who_gains_who_loses_and_whom_it_touches(file: ProblemF
     ]
 
 
-def test_a_group_that_is_gone_loses_and_its_employer_is_touched(file: ProblemFile) -> None:
+def test_a_group_that_is_gone_loses_and_it_its_school_and_its_employer_are_touched(file: ProblemFile) -> None:
     after = patched_problem(file, [{"op": "remove", "path": "/groups/1"}], TOLD)
     repaired = replace(timetable_of(after, [make_session(G1=25)]), stats={"seconds": 0})
     told = list(effect(file.problem, after.problem, repaired))
     assert told[0] == "Students covered: 50 before, 25 after (25 fewer)."
-    assert told[1:5] == [
+    assert told[1:7] == [
         "Gain: no group.",
         "Lose: 1 group of 25 students: Year 9 of School S1 (G2) 25.",
-        "Touched: 1 employer and 0 schools; all others keep what they were told.",
+        "Touched: 1 employer and 1 school, and 1 group no longer there; all others keep what they were told.",
         "  Employer E1: 25 students not as they were told",
+        "  School S1: 25 students not as they were told",
+        "  group G2, no longer there: 25 students not as they were told",
+    ]
+
+
+def test_an_offer_that_is_gone_and_a_school_that_closed_are_named_by_their_ids(file: ProblemFile) -> None:
+    told = (make_session(school="S9", G9=25), make_session("X2", G1=25))
+    after = patched_problem(file, [{"op": "replace", "path": "/offers/0/id", "value": "O2"}], told)
+    repaired = replace(timetable_of(after, []), stats={"seconds": 0})
+    assert list(effect(file.problem, after.problem, repaired))[3:8] == [
+        "Touched: 0 employers and 2 schools, and 1 offer and 1 group no longer there; all others keep what they were told.",
+        "  School S1: 25 students not as they were told",
+        "  school S9, no longer there: 25 students not as they were told",
+        "  offer O1, no longer there: 50 students not as they were told",
+        "  group G9, no longer there: 25 students not as they were told",
     ]
 
 

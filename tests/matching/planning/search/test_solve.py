@@ -15,7 +15,6 @@ from services.matching.planning.reading import ProblemFile, problem_file_from_js
 from services.matching.planning.scenario import fictional_area
 from services.matching.planning.search.messages import Bounded
 from services.matching.planning.search.run import Run
-from services.matching.planning.search.touched import touched_by
 from services.matching.planning.solve import Budget, NeverStop, Progress, solve
 from services.matching.planning.writing import problem_to_json, timetable_to_json
 
@@ -101,15 +100,3 @@ def test_without_offers_the_plan_is_empty_and_says_why(town: ProblemFile) -> Non
 
 def test_no_time_at_all_still_gives_a_valid_plan(town: ProblemFile) -> None:
     assert_holds(town, solve(town, budget(0.0)))
-
-
-def test_only_parties_with_another_plan_are_touched(town: ProblemFile) -> None:
-    told = plan_of(town).sessions
-    problem = replace(town.problem, in_force=told)
-    assert touched_by(problem, told) == {"employers": {}, "schools": {}}
-    gone = told[0]
-    touched = touched_by(problem, told[1:])
-    students = sum(attendance.students for attendance in gone.attendances)
-    employer = next(offer.employer for offer in problem.offers if offer.id == gone.offer)
-    assert touched["employers"] == {employer: {"gone": students, "new": 0}}
-    assert sum(counts["gone"] for counts in touched["schools"].values()) == students
