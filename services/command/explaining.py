@@ -16,7 +16,15 @@ from services.matching.planning.model import Employer, Problem, Remedy, School, 
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.rules import Known, Plan
 from services.matching.planning.search.touched import touched_by
-from services.matching.planning.telling import MODE_NAMES, REASONS, name_group, name_offer, reason_sentence, when
+from services.matching.planning.telling import (
+    MODE_NAMES,
+    REASONS,
+    how_known,
+    name_group,
+    name_offer,
+    reason_sentence,
+    when,
+)
 
 if TYPE_CHECKING:
     from services.matching.planning.remedies import AskedSet
@@ -131,7 +139,8 @@ def _coverage(plan: Plan, timetable: Timetable) -> Iterator[str]:
     share = f" ({reached / students:.1%})" if students else ""
     yield f"{known.problem.hub.name or known.problem.hub.id}, {known.problem.academic_year}"
     yield f"{reached:,} of {students:,} students{share} have an encounter, in {len(timetable.sessions):,} sessions."
-    yield f"No timetable can cover more than {proof.bound:,} (gap {proof.gap:.2%}, shown by {proof.method})."
+    how = how_known(proof.bound, students, proof.method, proof.certified_bound)
+    yield f"No timetable can cover more than {proof.bound:,} ({how}), a gap of {proof.gap:.2%}."
     at_school: dict[str, int] = defaultdict(int)
     for id_, count in covered.items():
         at_school[known.groups[id_].school] += count

@@ -42,6 +42,7 @@ from services.matching.planning.checker import check as check_timetable
 from services.matching.planning.faults import InvalidFile
 from services.matching.planning.model import Timetable
 from services.matching.planning.reading import ProblemFile
+from services.matching.planning.telling import how_known
 from services.matching.planning.writing import json_number, timetable_to_json
 
 if TYPE_CHECKING:
@@ -164,10 +165,11 @@ def solve(
         from services.command.what_if import effect
 
         told += effect(given.problem, problem_file.problem, timetable)
-    proof = timetable.proof
+    proof, students = timetable.proof, sum(group.size for group in problem_file.problem.groups)
+    how = how_known(proof.bound, students, proof.method, proof.certified_bound)
     told.append(
         f"{output}: {len(timetable.sessions):,} sessions, {proof.covered:,} students covered; "
-        f"at most {proof.bound:,} can be (gap {proof.gap:.2%})"
+        f"at most {proof.bound:,} could be ({how}), a gap of {proof.gap:.2%}"
     )
     if problem_file.problem.in_force is not None and not what_if:
         told += touched_in_words(problem_file.problem, timetable.sessions)

@@ -11,6 +11,7 @@ import typer
 
 from services.command.coordinating import Coordinator, PlanFailed
 from services.command.reaching import own_settings
+from services.matching.planning.telling import how_known
 
 _HELP = """Plan, look, approve, return, pin and publish a hub's timetable, as its coordinator.
 
@@ -65,7 +66,7 @@ def plan(
 
     timetable = _with(hub, token, portal, lambda coordinator: coordinator.plan(seconds, tell, not_before))
     typer.echo("")
-    _say(timetable)
+    typer.echo(in_words(timetable))
 
 
 def show(hub: Hub, token: Token, portal: Portal = None) -> None:
@@ -75,7 +76,7 @@ def show(hub: Hub, token: Token, portal: Portal = None) -> None:
         return await coordinator.timetable(), await coordinator.sessions()
 
     timetable, sessions = _with(hub, token, portal, look)
-    _say(timetable)
+    typer.echo(in_words(timetable))
     for one in sessions:
         pinned = " pinned" if one["pinned"] else ""
         schools = ", ".join(one["school_names"])
@@ -150,10 +151,13 @@ def _with(hub: str, token: str, portal: str | None, work: Callable[[Coordinator]
         _stop(str(fault) or f"the portal does not answer ({type(fault).__name__}): is the product up?")
 
 
-def _say(timetable: dict[str, Any]) -> None:
-    typer.echo(
-        f"version {timetable['version']}: {timetable['covered']:,} of {timetable['students']:,} students covered, "
-        f"at most {timetable['bound']:,} can be (gap {timetable['gap']:.2%}); {timetable['sessions']} sessions: "
+def in_words(timetable: dict[str, Any]) -> str:
+    """Tell how a timetable stands: what it covers, what could be, and its review."""
+    bound, students = timetable["bound"], timetable["students"]
+    how = how_known(bound, students, timetable["method"], timetable["certified_bound"])
+    return (
+        f"version {timetable['version']}: {timetable['covered']:,} of {students:,} students covered, "
+        f"at most {bound:,} could be ({how}), a gap of {timetable['gap']:.2%}; {timetable['sessions']} sessions: "
         f"{timetable['proposed']} to decide, {timetable['approved']} approved, {timetable['returned']} returned, "
         f"{timetable['published']} published"
     )

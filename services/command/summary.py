@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from services.matching.planning.scenario import Area
+from services.matching.planning.telling import how_known
 from shared.events.encounters import EncounterTold
 
 _REASONS = {
@@ -65,16 +66,12 @@ def figures(area: Area, result: Result) -> list[tuple[str, str]]:
     pledged = sum(pledge.students for pledge in problem.pledges)
     kept = int(levels.get("pledged", 0))
     covered, bound, students = timetable["covered"], timetable["bound"], timetable["students"]
-    proven = (
-        "is the proven bound: with what is offered, no timetable covers more"
-        if bound < students
-        else "is the bound: nobody is proven to be out of reach"
-    )
+    how = how_known(bound, students, timetable["method"], timetable["certified_bound"])
     confirmed = len({event.encounter for event in result.told})
     return [
         (f"{students:,}", f"students in {len(problem.groups)} groups of {len(problem.schools)} schools"),
         (f"{covered:,}", f"of them meet an employer this year ({covered / students:.1%})"),
-        (f"{bound:,}", proven),
+        (f"{bound:,}", f"is the most that could, with what is offered ({how})"),
         (f"{timetable['gap']:.2%}", f"gap: at most {bound - covered:,} students from the best possible"),
         (
             f"{kept:,}",

@@ -17,7 +17,7 @@ from services.matching.planning.model import Problem, Session, Timetable
 from services.matching.planning.reading import ProblemFile, problem_file_from_json
 from services.matching.planning.rules import Known, Plan
 from services.matching.planning.strict_json import load_json
-from services.matching.planning.telling import name_group
+from services.matching.planning.telling import how_known, name_group
 from services.matching.planning.writing import session_to_json
 
 _NAMED = 10
@@ -78,7 +78,9 @@ def effect(before: Problem, after: Problem, repaired: Timetable) -> Iterator[str
     yield _groups("Gain", gains, lambda id_: name_group(new, id_))
     yield _groups("Lose", losses, lambda id_: name_group(new if id_ in new.groups else old, id_))
     yield from touched_in_words(after, repaired.sessions)
-    yield f"No plan of the changed problem can cover more than {repaired.proof.bound:,}."
+    proof, students = repaired.proof, sum(group.size for group in after.groups)
+    how = how_known(proof.bound, students, proof.method, proof.certified_bound)
+    yield f"No plan of the changed problem can cover more than {proof.bound:,} ({how})."
     yield f"Answered in {repaired.stats['seconds']:,.1f} s."
 
 

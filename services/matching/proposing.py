@@ -187,6 +187,7 @@ def _header(plan: Plan, job: LeasedJob, version: int) -> TimetableProposed:
         bound=proof.bound,
         gap=proof.gap,
         method=proof.method,
+        certified_bound=proof.certified_bound,
         changes=changes,
         levels=tuple(
             {

@@ -55,7 +55,8 @@ class TimetableView(BaseModel):
     covered: int
     bound: int
     gap: float
-    method: str
+    method: str = Field(description="search: only a search shows the bound; any other: anyone can recount it")
+    certified_bound: int | None = Field(default=None, description="The bound that anyone can recount, where it is told")
     repair: bool
     changes: int
     seconds: float

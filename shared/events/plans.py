@@ -77,7 +77,11 @@ class OfTimetable(EventData):
 
 
 class TimetableProposed(OfTimetable):
-    """Header of a proposed timetable: counts of what follows, its levels and its proof."""
+    """Header of a proposed timetable: counts of what follows, its levels and its proof.
+
+    With `method` "search" only a search shows `bound`; `certified_bound` is the one that anyone can recount from the
+    planning files. Headers from before it was told have none.
+    """
 
     TYPE: ClassVar[str] = "encounters.timetable.proposed.v1"
     job: str
@@ -94,6 +98,7 @@ class TimetableProposed(OfTimetable):
     changes: int
     levels: tuple[dict[str, Any], ...]
     seconds: float
+    certified_bound: int | None = None
 
 
 class SessionDetails(OfTimetable):

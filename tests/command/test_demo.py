@@ -73,7 +73,7 @@ def test_the_figures_of_its_summary_fit_together(shown: Shown) -> None:
         figure(said, f"students in {GROUPS} groups of 3 schools"),
         figure(said, "of them meet an employer"),
     )
-    bound, gap = figure(said, "is the proven bound"), figure(said, "gap: at most")
+    bound, gap = figure(said, "is the most that could, with what is offered "), figure(said, "gap: at most")
     assert 0 < covered <= bound < students == STUDENTS
     assert gap == pytest.approx(100 * (bound - covered) / bound, abs=0.006)
     assert figure(said, "of [0-9,]+ pledged student encounters kept, by 3 Cornerstone Employers") > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -177,7 +178,11 @@ def test_solve_writes_a_timetable_that_check_accepts(problem: Path, tmp_path: Pa
     done = run("solve", problem, "-o", out, "--seconds", "6", "--seed", "3")
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 8
-    assert f"{out}: 2 sessions, 55 students covered" in done.stdout
+    assert re.search(
+        r": 2 sessions, 55 students covered; at most [56]\d could be \(.+\), a gap of \d+\.\d\d%$",
+        done.stdout,
+        re.MULTILINE,
+    )
     assert read_timetable(out).proof.covered == 55
     assert run("check", problem, out).returncode == 0
 

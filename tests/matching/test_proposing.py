@@ -112,6 +112,21 @@ async def test_what_is_in_force_already_is_no_new_version(ring_settings: Setting
     assert encounter not in {"e1", "another-id"}
 
 
+@pytest.mark.parametrize(
+    ("method", "certificate", "certified"), [("search", {"bound": 58}, 58), ("certificate", {"bound": 57}, 57)]
+)
+async def test_a_search_s_bound_is_told_beside_the_one_that_anyone_can_recount(
+    ring_settings: Settings, database: Database, method: str, certificate: dict[str, Any], certified: int
+) -> None:
+    known = small_hub()
+    plan = plan_of(known, meets(known).session)
+    proof = replace(plan.timetable.proof, bound=57, method=method, certificate=certificate)
+    plan = replace(plan, timetable=replace(plan.timetable, proof=proof))
+    assert await proposed(database, ring_settings, plan, "job-1") == "proposed"
+    ((header,),) = await rows(database, "SELECT header FROM plan_versions")
+    assert (header["bound"], header["method"], header["certified_bound"]) == (57, method, certified)
+
+
 async def test_a_moved_session_is_the_same_encounter(ring_settings: Settings, database: Database) -> None:
     known = small_hub()
     await proposed(database, ring_settings, plan_of(known, meets(known).session), "job-1")

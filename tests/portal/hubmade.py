@@ -117,9 +117,12 @@ class Hub:
         return session.model_copy(update=changed)
 
     def timetable(
-        self, *, version: int, sessions: Sequence[SessionProposed] | None = None, repair: bool = False
+        self, *, version: int, sessions: Sequence[SessionProposed] | None = None, repair: bool = False, **proof: Any
     ) -> list[Event[Any]]:
-        """Propose a complete timetable: by default two sessions at each school, one group of each left out, two remedies."""
+        """Propose a complete timetable: by default two sessions at each school, one group of each left out, two remedies.
+
+        Its bound is a certificate's, unless `proof` says otherwise.
+        """
         if sessions is None:
             sessions = [self.session(version, at, letter) for at in (0, 1) for letter in "AB"]
         parts: list[EventData] = [
@@ -128,7 +131,7 @@ class Hub:
                 sessions=len(sessions), shortfalls=2, remedies=2, students=168, covered=28 * len(sessions), bound=140,
                 gap=(140 - 28 * len(sessions)) / 140, method="certificate", changes=0,
                 levels=({"name": "covered", "value": 112, "bound": 140},), seconds=1.5,
-            ),
+            ).model_copy(update=proof),
             *sessions,
             *(
                 ShortfallExplained(

@@ -126,6 +126,7 @@ async def test_a_coordinator_reviews_and_publishes(
 ) -> None:
     async with signed_in(portal, browser, "coordinator", f"hub:{hub.hub}", width) as page:
         await expect(page.get_by_text("112 of 168 students meet an employer")).to_be_visible()
+        await expect(page.get_by_text("At most 140 could be covered (anyone can recount it)")).to_be_visible()
         await expect(page.get_by_text("can only be seen on Tuesdays").first).to_be_visible()
         await expect(page.get_by_role("heading", name="56 students: they compete with other groups")).to_be_visible()
         await looks_right(page, f"hub-{width}", tmp_path)
@@ -152,6 +153,17 @@ async def test_a_coordinator_reviews_and_publishes(
         await expect(approved.get_by_role("link")).to_have_count(3)
         await expect(page.get_by_text("Not this match: They met in autumn")).to_be_visible()
         await looks_right(page, f"decisions-{width}", tmp_path)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_a_coordinator_sees_that_a_bound_was_found_by_search(
+    portal: Running, hub: Hub, browser: Browser, tmp_path: Path, width: str
+) -> None:
+    await portal.keep(*hub.timetable(version=2, method="search", certified_bound=150))
+    async with signed_in(portal, browser, "coordinator", f"hub:{hub.hub}", width) as page:
+        how = "At most 140 could be covered (found by search; anyone can recount at most 150)"
+        await expect(page.get_by_text(how)).to_be_visible()
+        await looks_right(page, f"searched-{width}", tmp_path)
 
 
 async def test_planning_is_seen_live(portal: Running, hub: Hub, browser: Browser, tmp_path: Path) -> None:

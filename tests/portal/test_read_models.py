@@ -52,6 +52,18 @@ async def test_the_highest_sequence_is_what_a_party_was_told(portal: Running, hu
     assert coverage[hub.group(0, "A")]["confirmed"] == 0
 
 
+async def test_by_what_a_bound_is_known_is_kept(portal: Running, hub: Hub, client_of: MakeClient) -> None:
+    client = await client_of("coordinator", f"hub:{hub.hub}")
+
+    async def shown() -> tuple[int, str, int | None]:
+        timetable = (await client.get(f"/api/v1/hubs/{hub.hub}/timetable")).json()
+        return timetable["bound"], timetable["method"], timetable["certified_bound"]
+
+    assert await shown() == (140, "certificate", None)  # as matching told it before it told of both bounds
+    await portal.keep(*hub.timetable(version=2, method="search", certified_bound=150))
+    assert await shown() == (140, "search", 150)
+
+
 async def test_a_batch_of_all_kinds_is_kept_in_one_transaction(portal: Running, client_of: MakeClient) -> None:
     hub = Hub.new()
     await portal.keep(*hub.timetable(version=1), *hub.facts(), hub.confirmed(0, "A", "employer"))

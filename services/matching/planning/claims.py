@@ -102,7 +102,7 @@ def _certified_bound(problem: Problem, proof: Proof, students: int) -> tuple[int
 
 def _search_claims(proof: Proof) -> Iterator[Violation]:
     """Tell when the certified bound does not stand beside a search's bound, which itself cannot be checked here."""
-    certified = _whole((proof.certificate or {}).get("bound"))
+    certified = proof.certified_bound
     if certified is None:
         message = "A bound from a search needs the certified one beside it, as certificate.bound."
         yield Violation("proof", message, "/proof/certificate")

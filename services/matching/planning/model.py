@@ -234,6 +234,14 @@ class Proof:
     method: str
     certificate: dict[str, Any] | None = None
 
+    @property
+    def certified_bound(self) -> int | None:
+        """The bound that anyone can recount: the one beside it where it comes from a search (None where none is), else itself."""
+        if self.method != "search":
+            return self.bound
+        beside = (self.certificate or {}).get("bound")
+        return beside if isinstance(beside, int) and not isinstance(beside, bool) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Unmet:

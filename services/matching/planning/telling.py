@@ -54,6 +54,13 @@ def when(local_time: str) -> str:
     return f"{day:%A} {day.day} {day:%B %Y} at {local_time[11:]}"
 
 
+def how_known(bound: int, students: int, method: str, certified: int | None) -> str:
+    """Say by what it is known that no plan covers more than `bound` of so many students: a search, or what anyone can recount."""
+    if method == "search":
+        return "found by search" + ("" if certified is None else f"; anyone can recount at most {certified:,}")
+    return "that is everybody" if bound >= students else "anyone can recount it"
+
+
 def reason_sentence(known: Known, unmet: Unmet) -> str:
     """Say in one sentence which group is left out and why, with the numbers and names that the facts hold."""
     group, write = known.groups.get(unmet.group), _SENTENCES.get(unmet.code)

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.portal.asking import csrf_token
+from services.portal.hubs import TimetableView
 from services.portal.permissions import Principal
 from services.portal.problems import ProblemDetails
 
@@ -87,6 +88,14 @@ def who(attendances: Sequence[Mapping[str, Any]]) -> str:
     return f"{sum(attendance['students'] for attendance in attendances)} students: {years}"
 
 
+def how_known(timetable: TimetableView) -> str:
+    """Say by what it is known that no timetable covers more students than the bound."""
+    if timetable.method != "search":
+        return "anyone can recount it"
+    certified = timetable.certified_bound
+    return "found by search" + ("" if certified is None else f"; anyone can recount at most {number(certified)}")
+
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
     autoescape=True,
@@ -98,6 +107,7 @@ _environment.filters.update({"day": day, "clock": clock, "moment": moment, "numb
 _environment.globals.update(
     {
         "percent": percent,
+        "how_known": how_known,
         "mode_names": MODE_NAMES,
         "state_names": STATE_NAMES,
         "kind_names": KIND_NAMES,
