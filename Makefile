@@ -60,9 +60,11 @@ $(BIN)/uv: requirements-setup.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 8 --timeout 60 --require-hashes --no-deps -r $<
 	@touch $@
 
+# Bytecode is written here, once: where the environment forbids Python to do so, every process would spend two seconds on it.
 .venv/.complete: $(BIN)/uv $(LOCKS) pyproject.toml deploy/kafka/jgo.lock.toml
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q services shared
 	$(BIN)/python -m services.command.embedded
 	$(BIN)/python -m services.matching.planning.warm
 	@touch $@
