@@ -5,9 +5,10 @@ Rules and levels are those of the checker; only which sessions exist at all is e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import combinations
 from random import Random
 
 from services.matching.planning.checker import check_sessions
@@ -25,9 +26,10 @@ from services.matching.planning.model import (
 from services.matching.planning.rules import Known
 from tests.matching.planning.exhaustive import tiny_problem
 
-MOST_PLANS = 4_000
+MOST_PLANS = 3_000
 
-Places = dict[tuple[str, int, str | None], tuple[Attendance, ...]]
+Choice = tuple[tuple[str, int, str | None], Attendance]
+"""An offer, a start, the school that hosts, and who attends."""
 
 
 class TooMany(Exception):
@@ -85,10 +87,12 @@ def _told(problem: Problem, draw: Random) -> tuple[Session, ...] | None:
     return (*told, gone) if draw.random() < 0.3 else tuple(told)
 
 
-def best_levels(problem: Problem) -> tuple[Decimal, ...]:
-    """Reckon the levels of the best plan there is. Raises TooMany."""
+def best_levels(problem: Problem) -> tuple[tuple[Decimal, ...], int]:
+    """Reckon the levels of the best plan there is, and the most students that any plan covers. Raises TooMany."""
     known = Known(problem)
-    return max((_reached(problem, sessions, known) for sessions in every_plan(problem)), key=_order(problem, known))
+    reached = [reckon_levels(problem, sessions, known=known) for sessions in every_plan(problem)]
+    most = max(int(level.value) for levels in reached for level in levels if level.name == "covered")
+    return max((tuple(level.value for level in levels) for levels in reached), key=_order(problem, known)), most
 
 
 def _order(problem: Problem, known: Known) -> Callable[[tuple[Decimal, ...]], tuple[Decimal, ...]]:
@@ -96,42 +100,42 @@ def _order(problem: Problem, known: Known) -> Callable[[tuple[Decimal, ...]], tu
     return lambda values: tuple(sense * value for sense, value in zip(senses, values, strict=True))
 
 
-def _reached(problem: Problem, sessions: list[Session], known: Known) -> tuple[Decimal, ...]:
-    return tuple(level.value for level in reckon_levels(problem, sessions, known=known))
-
-
 def every_plan(problem: Problem) -> Iterator[list[Session]]:
-    """Give every plan that keeps the hard rules. Raises TooMany."""
+    """Give every plan that keeps the hard rules. Raises TooMany.
+
+    Which two choices are at odds is found first: most plans fall by that, without being checked whole.
+    """
     known = Known(problem)
     choices = [choice for group in problem.groups for choice in _attendances(problem, known, group)]
+    at_odds = {pair for pair in combinations(range(len(choices)), 2) if _broken(problem, known, choices, pair)}
     seen = 0
-    stack: list[tuple[int, Places]] = [(0, {})]
+    stack: list[tuple[int, tuple[int, ...]]] = [(0, ())]
     while stack:
-        at, places = stack.pop()
+        at, chosen = stack.pop()
         if at == len(choices):
             seen += 1
             if seen > MOST_PLANS:
                 raise TooMany
-            yield _sessions(places)
+            yield _sessions(choices[one] for one in chosen)
             continue
-        stack.append((at + 1, places))
-        key, attendance = choices[at]
-        joined = {**places, key: (*places.get(key, ()), attendance)}
-        if not check_sessions(problem, _sessions(joined), known=known):
+        stack.append((at + 1, chosen))
+        joined = (*chosen, at)
+        if not any((one, at) in at_odds for one in chosen) and not _broken(problem, known, choices, joined):
             stack.append((at + 1, joined))
 
 
-def _attendances(
-    problem: Problem, known: Known, group: Group
-) -> Iterator[tuple[tuple[str, int, str | None], Attendance]]:
+def _broken(problem: Problem, known: Known, choices: Sequence[Choice], chosen: Iterable[int]) -> bool:
+    return bool(check_sessions(problem, _sessions(choices[one] for one in chosen), known=known))
+
+
+def _attendances(problem: Problem, known: Known, group: Group) -> Iterator[Choice]:
     for offer in problem.offers:
         school = group.school if offer.mode == "in_school" else None
         for start in _starts(problem, offer):
             for students in _numbers(problem, group, offer):
-                attendance = Attendance(group.id, students)
-                key = (offer.id, start, school)
-                if not check_sessions(problem, _sessions({key: (attendance,)}), known=known):
-                    yield key, attendance
+                choice = ((offer.id, start, school), Attendance(group.id, students))
+                if not _broken(problem, known, [choice], [0]):
+                    yield choice
 
 
 def _numbers(problem: Problem, group: Group, offer: Offer) -> list[int]:
@@ -152,8 +156,11 @@ def _starts(problem: Problem, offer: Offer) -> list[int]:
     )
 
 
-def _sessions(places: Places) -> list[Session]:
+def _sessions(chosen: Iterable[Choice]) -> list[Session]:
+    places: dict[tuple[str, int, str | None], list[Attendance]] = {}
+    for key, attendance in chosen:
+        places.setdefault(key, []).append(attendance)
     return [
-        Session(f"{offer}@{start}{school or ''}", offer, start, school, attendances)
+        Session(f"{offer}@{start}{school or ''}", offer, start, school, tuple(attendances))
         for (offer, start, school), attendances in places.items()
     ]
