@@ -23,11 +23,22 @@ STEPS_A_FILLING = 30
 
 @dataclass(frozen=True)
 class Crowd:
-    """The students to be seated: each class with the size of its groups, how many groups are free, and its school."""
+    """The students to be seated: each class with the size of its groups, how many groups are free, and its school.
+
+    `students` of a class can still be covered: all of its free groups, fewer where a group has a part elsewhere.
+    `least_part` is the fewest students of a group that may come as a part of it.
+    """
 
     size: Ints
     free: Ints
     school: Ints
+    students: Ints
+    least_part: int
+
+    @classmethod
+    def at_home(cls, size: Ints, free: Ints, school: Ints, least_part: int) -> Crowd:
+        """Return a crowd of whole groups, none of which has a part elsewhere."""
+        return cls(size, free, school, size * free, least_part)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from services.matching.planning.search.filling import Floats, fill_all, worth
 from services.matching.planning.search.guidance import Guidance
 from services.matching.planning.search.neighbourhood import Freed, Neighbourhood
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
+from services.matching.planning.search.ranking import rank
 from services.matching.planning.search.searcher import Searcher
 from services.matching.planning.search.seating import give_up, seat_classes
 from services.matching.planning.search.state import State
@@ -164,7 +166,7 @@ class Rounds:
     def play(self, state: State, weights: Floats, pace: Pace) -> bool:
         """Play one round on the present plan, which is never worse afterwards; tell whether it is better."""
         kept = keep(state)
-        before = worth(state, weights)
+        before = self._standing(state, weights)
         begun = time.monotonic()
         place = self.sizes.draw(self.random)
         offers = self.choose_offers(state, int(self.sizes.sizes[place]))
@@ -184,11 +186,15 @@ class Rounds:
         for one in chosen or ():
             seat_classes(self.board, state, one.vertex, one.start, one.kinds, one.students, one.fully, weights)
         fill_all(self.board, state, weights)
-        after = worth(state, weights)
-        if after < before - 1e-9:
+        after = self._standing(state, weights)
+        if after < before:
             load(self.board, state, kept)
         work = max(near.size() * SECONDS_AN_ENTRY, LEAST_SECONDS)
         pace.charge(solver=work)
         spent = work * SOLVER_SECONDS if pace.deterministic else time.monotonic() - begun
-        self.sizes.learn(place, max(0.0, after - before), spent)
-        return bool(after > before + 1e-9)
+        self.sizes.learn(place, max(0.0, after[-1] - before[-1]) if after > before else 0.0, spent)
+        return after > before
+
+    def _standing(self, state: State, weights: Floats) -> tuple[Any, ...]:
+        """Give what orders plans here: floors and coverage strictly, for which no other level makes up; then what they are worth in all."""
+        return (*rank(self.searcher.problem.policy, state.value)[:2], round(float(worth(state, weights)), 6))

@@ -157,8 +157,11 @@ class Run:
     def _written(self) -> Timetable:
         if self.stop.is_set() and not self.budget.deterministic:
             self._explainer.give_up()
+        begun = time.monotonic()
         sessions = self.outcome.checked_sessions()
         levels = levels_with_bounds(self.problem, sessions, self.outcome)
+        # both are done once more before the file is written: what they take now, on this machine as busy as it is, is kept for that
+        self._writing = max(self._writing, LEAST_RESERVE_SECONDS + time.monotonic() - begun)
         proof = proof_of(self.outcome, levels, self._to_run_again())
         optimal = self.outcome.settled or proof.covered == proof.bound
         unmet = self._explained(sessions, proof.bound, optimal=optimal)

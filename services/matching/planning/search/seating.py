@@ -27,18 +27,35 @@ Ints = NDArray[np.int64]
 
 @compiled
 def _part_of(board: Board, state: State, slot: int, group: int, most: int, fully: int) -> Any:
-    """Reckon how many of a group come to a session as a part; where all are to be covered, leave enough for another part."""
-    amount = min(room(board, state, slot, group), most)
-    left = board.g_size[group] - state.g_parts[group] - amount
+    """Reckon how many of a group come to a session as a part; `most` students of its class are still to be seated there.
+
+    Where all of the class are to be covered, what is left of the group is enough for another part, and so is what is
+    left for the session's next group, if that can be.
+    """
     least = board.scalars[MIN_PART]
-    if fully and 0 < left < least and amount - (least - left) >= least:
-        amount -= least - left
-    return amount if amount >= least else 0
+    amount = min(room(board, state, slot, group), most)
+    if amount < least:
+        return 0
+    if not fully:
+        return amount
+    left = board.g_size[group] - state.g_parts[group]
+    for fewer in range(amount, least - 1, -1):
+        if (left - fewer == 0 or left - fewer >= least) and (most - fewer == 0 or most - fewer >= least):
+            return fewer
+    return amount
 
 
 @compiled
 def _seat_class(board: Board, state: State, slot: int, kind: int, students: int, fully: int) -> None:
-    """Let so many students of a class whom nobody covers yet join a session: whole groups, or parts of too large ones."""
+    """Let so many students of a class whom nobody covers yet join a session: whole groups, or parts of too large ones.
+
+    A negative kind is one group that has a part elsewhere: -1 - kind.
+    """
+    if kind < 0:
+        amount = _part_of(board, state, slot, -1 - kind, students, fully)
+        if amount > 0:
+            join(board, state, slot, -1 - kind, amount, 0)
+        return
     vertex, seats, left = state.x_vertex[slot], board.o_seats[board.slot_offer[slot]], students
     for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
         group = whole(board.v_group[i])

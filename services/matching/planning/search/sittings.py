@@ -58,13 +58,17 @@ class Sitting:
 
 @dataclass
 class _Laid:
-    """An occasion's columns: its items, its fillings or its classes' groups (or students, for those in parts), its schools."""
+    """An occasion's columns: its items, its fillings or its classes' groups (or students, for those in parts), its schools.
+
+    `parts` tells of a class (by its place) that comes in parts, how many.
+    """
 
     occasion: Occasion
     items: Ints
     fillings: Ints
     groups: Ints
     schools: dict[int, int] = field(default_factory=dict)
+    parts: dict[int, int] = field(default_factory=dict)
 
 
 class Sittings:
@@ -104,12 +108,13 @@ class Sittings:
     def _lay_classes(self, occasion: Occasion, items: Ints) -> _Laid:
         """Seat an occasion's classes in all of its sessions together, with what rounding says of each one's seats."""
         size, free = self.crowd.size[occasion.classes], self.crowd.free[occasion.classes]
+        students = self.crowd.students[occasion.classes]
         whole, seats = size <= occasion.seats, occasion.seats
         groups = self._add(len(size), 0.0, integral=whole)
-        self._high[-1] = np.where(whole, free, free * size).astype(float)
+        self._high[-1] = np.where(whole, free, students).astype(float)
         unit = np.where(whole, size, 1)
         self._cover.append((occasion.classes, groups, unit))
-        most = np.where(whole, np.minimum(free, seats // size), seats)
+        most = np.where(whole, np.minimum(free, seats // size), np.minimum(students, seats))
         for column, fits in zip(groups, most, strict=True):
             self._layout.row(([column], 1.0), (items, -float(fits)))
         room = reachable(size, free, seats) if whole.all() else seats
@@ -118,6 +123,7 @@ class Sittings:
             large = whole & (size >= least)
             self._layout.row((groups[large], 1.0), (items, -float(fits)))
         laid = _Laid(occasion, items, np.zeros(0, np.int64), groups)
+        self._lay_parts(laid, np.flatnonzero(~whole))
         of = self.crowd.school[occasion.classes]
         schools = np.unique(of)
         if occasion.most_schools != UNLIMITED and len(schools) > occasion.most_schools:
@@ -132,6 +138,18 @@ class Sittings:
                 for place in mine:
                     self._layout.row(([groups[place]], 1.0), ([column], -float(most[place])))
         return laid
+
+    def _lay_parts(self, laid: _Laid, places: Ints) -> None:
+        """Let classes that are too large come in parts of no fewer students than a part must have."""
+        parts = self._add(len(places), 0.0)
+        self._high[-1] = (self.crowd.free[laid.occasion.classes[places]] * self.items.most[laid.items].sum()).astype(
+            float
+        )
+        laid.parts.update(zip(places.tolist(), parts.tolist(), strict=True))
+        for place, column in laid.parts.items():
+            students = laid.groups[place]
+            self._layout.row(([students], 1.0), ([column], -float(laid.occasion.seats)))
+            self._layout.row(([students], -1.0), ([column], float(self.crowd.least_part)))
 
     def _add(self, count: int, high: float, integral: NDArray[np.bool_] | None = None) -> Ints:
         columns = self._layout.new(count)
@@ -166,7 +184,7 @@ class Sittings:
         matrix.sort_indices()
         worth = np.zeros(layout.columns)
         worth[self.covered], worth[self.short] = 1.0, -floors.price
-        students = (self.crowd.free * self.crowd.size)[classes].astype(float)
+        students = self.crowd.students[classes].astype(float)
         high = np.concatenate((*self._high, students, floors.short))
         limit = np.concatenate((layout.limits, items.limit.astype(float), np.zeros(len(classes)), -floors.short))
         return Program(worth, np.zeros(layout.columns), high, matrix, limit)
@@ -187,7 +205,7 @@ class Sittings:
             laid = self._laid[laid_at]
             self._hint(point, laid, sitting)
             np.add.at(reached, sitting.classes, sitting.students)
-        covered = np.minimum(reached, self.crowd.free * self.crowd.size)
+        covered = np.minimum(reached, self.crowd.students)
         point[self.covered] = covered[self._classes]
         of_school = np.bincount(
             self.crowd.school, weights=covered, minlength=int(self.floors.schools.max(initial=-1)) + 1
@@ -207,6 +225,8 @@ class Sittings:
             return
         whole = size <= occasion.seats
         point[laid.groups] += np.where(whole, mine // size, mine)
+        for place, column in laid.parts.items():
+            point[column] += -(-mine[place] // occasion.seats)
         for school in np.unique(self.crowd.school[occasion.classes[mine > 0]]).tolist():
             if school in laid.schools:
                 point[laid.schools[school]] += 1.0
@@ -243,12 +263,20 @@ class Sittings:
                 continue
             unit = int(size[place]) if size[place] <= occasion.seats else 1
             taken = min(int(left[place]), room // unit)
+            if size[place] > occasion.seats:
+                taken = _leaving_a_part(taken, int(left[place]) - taken, self.crowd.least_part)
             if taken:
                 there.add(int(school[place]))
                 left[place] -= taken
                 come[place] = taken * unit
                 room -= taken * unit
         return come
+
+
+def _leaving_a_part(taken: int, left: int, least: int) -> int:
+    """Take fewer students as a part where those left are too few to be another one."""
+    fewer = taken - (least - left)
+    return fewer if 0 < left < least <= fewer else taken
 
 
 def reachable(size: Ints, free: Ints, seats: int) -> int:

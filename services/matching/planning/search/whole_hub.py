@@ -29,7 +29,7 @@ class WholeHub:
     def __init__(self, problem: Problem) -> None:
         self._relaxation = relaxation = relax(problem)
         classes, vertices = relaxation.classes, relaxation.vertices
-        crowd = Crowd(classes.size, classes.count, classes.school)
+        crowd = Crowd.at_home(classes.size, classes.count, classes.school, relaxation.min_part)
         occasions = occasions_of(
             crowd, vertices.offer, vertices.school, relaxation.seats, relaxation.most_schools, vertices.ptr,
             vertices.classes, roughly=True,

@@ -14,12 +14,24 @@ from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import Pin, Problem
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
-from services.matching.planning.search.plan import offers_that_differ, rows_of_plan, sessions_of_rows
+from services.matching.planning.search.plan import offers_that_differ, rows_in_force, rows_of_plan, sessions_of_rows
 from services.matching.planning.search.proving import prove
 from services.matching.planning.search.ranking import CHANGES, COVERED, LEVEL_NAMES
 from services.matching.planning.search.rounds import Rounds
 from services.matching.planning.search.searcher import Searcher
-from tests.matching.planning.builders import AT_9, AT_11, make_group, make_offer, make_problem, minute
+from tests.matching.planning.builders import (
+    ALL_WEEK,
+    AT_9,
+    AT_11,
+    TUESDAY_AM,
+    WEDNESDAY,
+    WEDNESDAY_AM,
+    make_group,
+    make_offer,
+    make_problem,
+    make_session,
+    minute,
+)
 from tests.matching.planning.search.every_plan import tiny_problem_with_levels
 
 SEEDS = range(25)
@@ -134,3 +146,21 @@ def test_offers_that_differ_are_those_with_another_row() -> None:
     one = np.array([[0, 10, -1, 1, 5, 0], [1, 10, -1, 2, 5, 0]], np.int32)
     other = np.array([[0, 10, -1, 1, 5, 0], [1, 20, -1, 2, 5, 0]], np.int32)
     assert offers_that_differ(one, other).tolist() == [1]
+
+
+def test_a_neighbourhood_gives_up_any_number_of_further_encounters_for_one_student_more() -> None:
+    """A's second encounter fills the seats of the only session that could take B, a group of one."""
+    offers = [
+        make_offer("O1", TUESDAY_AM, mode="virtual", seats=25, max_sessions=1),
+        make_offer("O2", WEDNESDAY_AM, mode="virtual", seats=25, max_sessions=1),
+    ]
+    groups = [make_group("A", ALL_WEEK, needed=2), make_group("B", WEDNESDAY_AM, size=1)]
+    problem = make_problem(groups=groups, offers=offers)
+    told = (make_session("X", "O1", AT_9, None, A=25), make_session("Y", "O2", f"{WEDNESDAY}T09:00", None, A=25))
+    searcher = searcher_of(problem)
+    assert searcher.adopt(rows_in_force(replace(problem, in_force=told))) == 0
+    rounds, weights = Rounds(searcher, np.random.default_rng(1)), searcher.coverage(strict=True)
+    for _ in range(8):
+        rounds.play(searcher.state, weights, searcher.pace)
+    assert searcher.state.value[COVERED] == 26
+    assert_true(searcher)

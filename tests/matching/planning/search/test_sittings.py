@@ -50,7 +50,7 @@ def test_the_fullest_fillings_are_those_to_which_nothing_can_be_added(
     classes: list[tuple[int, int, int]], seats: int, most_schools: int
 ) -> None:
     size, free, school = (ints(*column) for column in zip(*sorted(classes, key=lambda one: one[2]), strict=True))
-    (occasion,) = one_offer(Crowd(size, free, school), 1, seats, most_schools)
+    (occasion,) = one_offer(Crowd.at_home(size, free, school, 5), 1, seats, most_schools)
 
     def fits(counts: tuple[int, ...]) -> bool:
         schools = {int(school[k]) for k, count in enumerate(counts) if count}
@@ -70,7 +70,7 @@ def test_the_fullest_fillings_are_those_to_which_nothing_can_be_added(
 
 
 def test_dates_share_an_occasion_only_where_its_fillings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    crowd = Crowd(ints(4, 5), ints(3, 3), ints(0, 0))
+    crowd = Crowd.at_home(ints(4, 5), ints(3, 3), ints(0, 0), 5)
     assert len(one_offer(crowd, 3, 12, UNLIMITED)) == 1
     monkeypatch.setattr(occasions, "MOST_FILLINGS", 1)
     assert [one.fillings for one in one_offer(crowd, 3, 12, UNLIMITED)] == [None, None, None]
@@ -81,7 +81,7 @@ def test_dates_share_an_occasion_only_where_its_fillings_are_listed(monkeypatch:
 def test_a_program_seats_all_whom_the_seats_allow_and_says_how(listed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seats of 12 take 5 + 7 and 4 + 4 + 4 exactly; the last session is left with what there is."""
     monkeypatch.setattr(occasions, "MOST_FILLINGS", listed)
-    crowd = Crowd(ints(4, 5, 7), ints(3, 1, 2), ints(0, 0, 1))
+    crowd = Crowd.at_home(ints(4, 5, 7), ints(3, 1, 2), ints(0, 0, 1), 5)
     found = one_offer(crowd, 3, 12, UNLIMITED)
     items = Items(ints(0, 1, 2), ints(1, 1, 1), ints(0, 0, 0), ints(0, 1, 2), ints(3))
     sittings = Sittings(crowd, items, found, Floors.none())
@@ -106,7 +106,7 @@ def test_sessions_at_two_starts_of_one_date_share_whoever_comes_within_their_sea
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(occasions, "MOST_FILLINGS", 0)
-    crowd = Crowd(ints(4, 6), ints(3, 2), ints(0, 1))
+    crowd = Crowd.at_home(ints(4, 6), ints(3, 2), ints(0, 1), 5)
     items = Items(ints(0, 0), ints(1, 1), ints(0, 0), ints(0, 1), ints(2))
     sittings = Sittings(crowd, items, one_offer(crowd, 1, 12, UNLIMITED), Floors.none())
     point, _ = sittings.program.best(sittings.integral(), sittings.hint([]), 20.0, None)
@@ -115,7 +115,10 @@ def test_sessions_at_two_starts_of_one_date_share_whoever_comes_within_their_sea
 
 
 def test_a_session_of_one_school_at_a_time_takes_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    crowd, items = Crowd(ints(6, 6), ints(1, 1), ints(0, 1)), Items(ints(0), ints(1), ints(0), ints(0), ints(1))
+    crowd, items = (
+        Crowd.at_home(ints(6, 6), ints(1, 1), ints(0, 1), 5),
+        Items(ints(0), ints(1), ints(0), ints(0), ints(1)),
+    )
     for listed, most_schools, covered in ((300, 1, 6), (300, 2, 12), (0, 1, 6), (0, 2, 12)):
         monkeypatch.setattr(occasions, "MOST_FILLINGS", listed)
         sittings = Sittings(crowd, items, one_offer(crowd, 1, 12, most_schools), Floors.none())
