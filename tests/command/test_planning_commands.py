@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,10 +173,8 @@ def test_explain_survives_codes_and_facts_of_others(tmp_path: Path) -> None:
 
 def test_solve_writes_a_timetable_that_check_accepts(problem: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json.gz"
-    started = time.monotonic()
     done = run("solve", problem, "-o", out, "--seconds", "6", "--seed", "3")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 8
     assert re.search(
         r": 2 sessions, 55 students covered; at most [56]\d could be \(.+\), a gap of \d+\.\d\d%$",
         done.stdout,
@@ -223,16 +220,17 @@ def test_a_signal_ends_a_run_with_the_best_plan_so_far(number: signal.Signals, t
     groups = [make_group(f"G{place}", on=ALL_WEEK, size=11 + place % 13) for place in range(160)]
     write_json(tmp_path / "p.json", make_tree(groups=groups, offers=offers))
     command = [sys.executable, "-m", "services.command.app", "solve", tmp_path / "p.json", "-o", tmp_path / "t.json"]
-    process = subprocess.Popen(
-        [*map(str, command), "--seconds", "100", "--progress-json"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    os.kill(process.pid, number)
-    asked = time.monotonic()
-    process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert time.monotonic() - asked < 10  # two seconds on a machine with nothing else to do
+    with subprocess.Popen(
+        [*map(str, command), "--seconds", "600", "--progress-json"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        os.kill(process.pid, number)
+        try:
+            told, _ = process.communicate(timeout=60)  # a tenth of what it may take where nobody ends it
+        finally:
+            process.kill()
+    assert (process.returncode, json.loads(told.splitlines()[-1])["phase"]) == (0, "done")
     assert run("check", tmp_path / "p.json", tmp_path / "t.json").returncode == 0
 
 

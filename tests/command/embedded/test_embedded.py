@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,10 +134,8 @@ async def test_a_second_start_on_the_same_directory_is_refused_and_the_first_can
             async with embedded.start(state_dir):
                 pass
         assert len(servers_of(state_dir)) == 2, "the first is not disturbed"
-        began = time.monotonic()
-        assert embedded.stop_running(state_dir, timeout_seconds=20) == product.pid
-        assert time.monotonic() - began < 15
-        assert product.wait() == 0
+        assert embedded.stop_running(state_dir) == product.pid
+        assert product.wait() == 0, "it was asked, and stopped in order"
     assert servers_of(state_dir) == []
     assert embedded.addresses_in_use(state_dir) is None
 
