@@ -70,7 +70,7 @@ def test_its_planning_commands_do_what_they_say_one_after_the_other(tmp_path: Pa
     (tmp_path / "patch.json").write_text(json.dumps(patch))
     for line in lines:
         words = shlex.split(re.sub(r"--seconds \d+", "", line))[1:]
-        budget = ["--seconds", "10"] if words[0] == "solve" else []
+        budget = ["--seconds", "6"] if words[0] == "solve" else []
         done = subprocess.run(
             [*COMMAND, *words, *budget], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=300
         )

@@ -10,7 +10,7 @@ from shared.database import SERVICES
 
 
 def test_it_prints_a_ratio_for_each_way_and_the_memory_of_each_service() -> None:
-    words = ("--submissions", "300", "--sessions", "20", "--planning-seconds", "15")
+    words = ("--submissions", "300", "--sessions", "20", "--planning-seconds", "7")
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.bench_ring", *words],
         capture_output=True, text=True, check=False, timeout=300,

@@ -24,7 +24,7 @@ from services.matching.planning.scenario import fictional_area
 from tests.command.processes import COMMAND, Program, environment, listening, program
 from tests.ports import free_port
 
-WORDS = ("demo", "--schools", "3", "--seed", "11", "--seats", "0.9", "--seconds", "15")
+WORDS = ("demo", "--schools", "3", "--seed", "11", "--seats", "0.9", "--seconds", "8")
 GROUPS, STUDENTS, SUBMISSIONS = 152, 3669, 180
 
 
@@ -139,13 +139,13 @@ def test_a_coordinator_decides_by_command(shown: Shown) -> None:
     pinned, its_employer = encounters[0]
     returned = next(encounter for encounter, employer in encounters if employer != its_employer)
     assert shown.run("review", "pin", hub, pinned, ENCOUNTERS_TOKEN=token)[0] == 0
-    code, said = shown.run("review", "plan", hub, "--seconds", "8", ENCOUNTERS_TOKEN=token)
+    code, said = shown.run("review", "plan", hub, "--seconds", "6", ENCOUNTERS_TOKEN=token)
     assert code == 0, said
     assert "Nothing better was found" in said or "version 2: " in said, said
     why = ("--why", "not_this_match", "--reason", "They met in autumn")
     code, said = shown.run("review", "return", hub, returned, *why, ENCOUNTERS_TOKEN=token)
     assert (code, "1 sessions changed" in said) == (0, True), said
-    code, said = shown.run("review", "plan", hub, "--seconds", "8", ENCOUNTERS_TOKEN=token)
+    code, said = shown.run("review", "plan", hub, "--seconds", "6", ENCOUNTERS_TOKEN=token)
     assert code == 0, said
     assert not re.search("Nothing better|version 1: ", said), said
     assert shown.run("review", "approve", hub, "--all", ENCOUNTERS_TOKEN=token)[0] == 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as KeepsMessages
 from sqlmodel import select
@@ -162,7 +164,10 @@ async def test_a_message_that_can_not_be_written_holds_up_no_other(ring_settings
     assert message["Subject"] == "Confirmed: Harbour Foods, 2 March 2027, 09:00"
 
 
-async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(ring_settings: Settings) -> None:
+async def test_mail_goes_over_smtp_and_waits_for_a_server_that_is_away(
+    ring_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.confirmations.sending._FIRST_PAUSE", timedelta(seconds=1))
     port = free_port()
     settings = ring_settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{port}"})
     inbox = _Inbox()

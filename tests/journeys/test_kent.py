@@ -36,7 +36,7 @@ from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(not realdata.available(), reason="the real open data is not beside the repository")
 
-PLANNING_SECONDS = 60.0
+PLANNING_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ async def test_an_outside_client_needs_only_the_schemas(ring_settings: Settings)
         assert fact["windows"] == [["2027-03-02T09:00", "2027-03-02T15:00"]]
 
         async with Coordinator(local_portal(settings), hub, token) as coordinator:
-            timetable = await coordinator.plan(15)
+            timetable = await coordinator.plan(7)
             await coordinator.approve_all(timetable["version"])
             sessions = await coordinator.sessions()
             await coordinator.publish(timetable["version"])

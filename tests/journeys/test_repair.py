@@ -35,7 +35,7 @@ def all_concerns(sessions: list[dict[str, Any]]) -> dict[tuple[str, str, str], A
 
 
 async def test_a_withdrawal_is_repaired_and_only_those_concerned_are_told(ring_settings: Settings) -> None:
-    settings = ring_settings.model_copy(update={"portal_port": free_port(), "planning_seconds": 12.0})
+    settings = ring_settings.model_copy(update={"portal_port": free_port(), "planning_seconds": 7.0})
     async with running_copies([(service, settings) for service in SERVICES], restart=False):
         await wait_until_healthy(settings)
         _, token = await sign_ins(settings, AREA)
@@ -43,7 +43,7 @@ async def test_a_withdrawal_is_repaired_and_only_those_concerned_are_told(ring_s
         for stage in submissions_of(AREA):
             assert (await submit(settings, "/test", stage)).refused == []
         async with Told(settings) as told, Coordinator(local_portal(settings), HUB, token) as coordinator:
-            first = await coordinator.plan(12)
+            first = await coordinator.plan(7)
             await coordinator.approve_all(first["version"])
             before = await coordinator.sessions()
             await coordinator.publish(first["version"])

@@ -33,7 +33,7 @@ from tests.journeys.journey import (
 from tests.ports import free_port
 
 AREA = fictional_area(3, 11, Decimal("0.9"))
-PLANNING_SECONDS = 12.0
+PLANNING_SECONDS = 7.0
 LEASE_SECONDS = 3.0
 
 

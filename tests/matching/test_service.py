@@ -37,7 +37,7 @@ from shared.settings import Settings
 from tests.matching.ring import ask, ended, of, publish, tell_facts, timetables
 from tests.ringside import write
 
-SECONDS = 10
+SECONDS = 6
 """Enough for a first plan on a busy machine; a run that finds none is tried again."""
 LONG = 60.0
 
