@@ -62,6 +62,7 @@ class Neighbourhood:
         freed: Sequence[Freed],
         *,
         floor_scale: int,
+        parts_counted: bool = True,
     ) -> None:
         self._board = board
         self._classes = len(classes.size)
@@ -69,7 +70,8 @@ class Neighbourhood:
         at_home = (state.g_whole == 0) & (state.g_parts == 0)
         free = np.bincount(board.g_class[at_home], minlength=self._classes)
         left = board.g_size - state.g_parts
-        self._parted = np.flatnonzero((state.g_whole == 0) & (state.g_parts > 0) & (left >= least))
+        parted = (state.g_whole == 0) & (state.g_parts > 0) & (left >= least)
+        self._parted = np.flatnonzero(parted & parts_counted)
         self._kind = np.where(at_home, board.g_class, -1)
         self._kind[self._parted] = self._classes + np.arange(len(self._parted))
         known = sorted((session.vertex, session.start) for session in freed)
@@ -85,7 +87,7 @@ class Neighbourhood:
             np.concatenate((free, np.ones(len(self._parted), np.int64))),
             np.concatenate((classes.school, board.g_school[self._parted])),
             np.concatenate((free * classes.size, left[self._parted])),
-            least,
+            least if parts_counted else 1,
         )
         short = np.flatnonzero(state.s_covered < board.s_floor)
         floors = Floors(

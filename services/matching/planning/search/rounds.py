@@ -30,6 +30,8 @@ FIRST_WON, LARGE_SHARE = 60.0, 0.7
 SECONDS_A_ROUND, SECONDS_AN_OFFER, MOST_SECONDS = 1.5, 0.2, 10.0
 NODES, MOST_COUNTED, SECONDS_ENOUGH = 5, 8, 60.0
 """Where work is counted and not time: how far a program is searched, how many offers it may have, and a limit that does not cut in."""
+PARTS_COUNTED = 18
+"""Up to how many offers a program counts the parts of groups: more make it so slow that it wins less, though some of its plans can't be seated then."""
 REACH_KM = 6.0
 LEAST_SECONDS = 0.02
 SECONDS_AN_ENTRY = 5e-5
@@ -181,13 +183,14 @@ class Rounds:
             self.choose_vertices(offers),
             freed,
             floor_scale=int(self.board.scalars[FLOOR_SCALE]),
+            parts_counted=len(offers) <= PARTS_COUNTED,
         )
         chosen = near.solve(seconds, NODES if pace.deterministic else None)
         for one in chosen or ():
             seat_classes(self.board, state, one.vertex, one.start, one.kinds, one.students, one.fully, weights)
         fill_all(self.board, state, weights)
         after = self._standing(state, weights)
-        if after < before:
+        if after[:2] <= before[:2] and after[-1] < before[-1]:
             load(self.board, state, kept)
         work = max(near.size() * SECONDS_AN_ENTRY, LEAST_SECONDS)
         pace.charge(solver=work)

@@ -140,7 +140,9 @@ class Sittings:
         return laid
 
     def _lay_parts(self, laid: _Laid, places: Ints) -> None:
-        """Let classes that are too large come in parts of no fewer students than a part must have."""
+        """Let classes that are too large come in parts of no fewer students than a part must have; where that is one, parts needn't be counted."""
+        if self.crowd.least_part <= 1:
+            return
         parts = self._add(len(places), 0.0)
         self._high[-1] = (self.crowd.free[laid.occasion.classes[places]] * self.items.most[laid.items].sum()).astype(
             float
