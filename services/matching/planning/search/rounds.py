@@ -166,7 +166,10 @@ class Rounds:
         return freed
 
     def play(self, state: State, weights: Floats, pace: Pace) -> bool:
-        """Play one round on the present plan, which is never worse afterwards; tell whether it is better."""
+        """Play one round on the present plan; tell whether it is better.
+
+        What comes of it is taken if floors or coverage are better, or it is worth no less in all.
+        """
         kept = keep(state)
         before = self._standing(state, weights)
         begun = time.monotonic()
@@ -199,5 +202,5 @@ class Rounds:
         return after > before
 
     def _standing(self, state: State, weights: Floats) -> tuple[Any, ...]:
-        """Give what orders plans here: floors and coverage strictly, for which no other level makes up; then what they are worth in all."""
+        """Give what orders plans here: the two levels of floors and coverage, for which no other makes up; then what a plan is worth in all."""
         return (*rank(self.searcher.problem.policy, state.value)[:2], round(float(worth(state, weights)), 6))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import psutil
 import pytest
 
 from services.matching.planning.checker import check
+from services.matching.planning.explanation.explain import Explainer
 from services.matching.planning.model import Problem, Timetable
 from services.matching.planning.reading import ProblemFile, problem_file_from_json
 from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search import run
 from services.matching.planning.search.messages import Bounded
+from services.matching.planning.search.outcome import levels_with_bounds
 from services.matching.planning.search.run import Run
 from services.matching.planning.solve import Budget, NeverStop, Progress, solve
 from services.matching.planning.writing import problem_to_json, timetable_to_json
@@ -100,3 +104,24 @@ def test_without_offers_the_plan_is_empty_and_says_why(town: ProblemFile) -> Non
 
 def test_no_time_at_all_still_gives_a_valid_plan(town: ProblemFile) -> None:
     assert_holds(town, solve(town, budget(0.0)))
+
+
+def test_reasons_get_no_time_that_a_busy_machine_needs_to_write_the_plan(
+    town: ProblemFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reckoning the levels takes 2 of 4 seconds, and is done once more before the file is written: none is left to explain."""
+    explain, given = Explainer.explain, list[float | None]()
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(2.0)
+        return levels_with_bounds(*arguments)
+
+    def noted(self: Explainer, *arguments: Any, seconds: float | None, **more: Any) -> Any:
+        given.append(seconds)
+        return explain(self, *arguments, seconds=seconds, **more)
+
+    monkeypatch.setattr(run, "levels_with_bounds", slowly)
+    monkeypatch.setattr(Explainer, "explain", noted)
+    without_offers = file_of(replace(town.problem, offers=(), pledges=()))
+    assert_holds(without_offers, solve(without_offers, budget(4.0)))
+    assert set(given) == {run.STOPPED_SECONDS}
