@@ -54,6 +54,13 @@ class Bounded:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """A certificate whose prices tell a worker that searches which groups are hard to seat."""
+
+    certificate: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Proven:
     """What an exact search has shown: of each level in order its name, the value reached and a true bound.
 

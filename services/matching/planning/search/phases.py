@@ -14,15 +14,15 @@ import numpy as np
 from services.matching.planning.search.board import NO_LIMIT
 from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.guidance import Guidance
-from services.matching.planning.search.messages import Bounded, Job, Proven, Shared
+from services.matching.planning.search.messages import Bounded, Job, Prices, Proven, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.ranking import COVERED
 from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
-ANNEAL_SHARE = 0.6
-ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
-TEMPERATURES, REPAIR_TEMPERATURES = (3.0, 0.25), (0.8, 0.3)
+ANNEAL_SHARE = 0.85
+ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.06, 0.04
+TEMPERATURES, REPAIR_TEMPERATURES = (5.0, 0.25), (0.8, 0.3)
 """In students; a repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
 OTHER_EVERY = 4
@@ -46,6 +46,7 @@ class Desk:
     inbox: queue.Queue[Any]
     log: list[dict[str, Any]] = field(default_factory=list)
     bound: int = NO_LIMIT
+    shared: Shared | None = None
 
     @cached_property
     def pace(self) -> Pace:
@@ -55,17 +56,24 @@ class Desk:
     @cached_property
     def searcher(self) -> Searcher:
         """Return the search, its board built when it is first asked for."""
-        return Searcher(self.job.problem, self.job.seed, self.pace, self.report)
+        searcher = Searcher(self.job.problem, self.job.seed, self.pace, self.report)
+        searcher.listen = self.listen
+        return searcher
+
+    def listen(self) -> None:
+        """Hear what others have sent: prices are followed at once, the newest plan waits for `take_shared`."""
+        while not self.inbox.empty():
+            message = self.inbox.get()
+            if isinstance(message, Shared):
+                self.shared = message
+            elif isinstance(message, Prices):
+                self.searcher.follow(Guidance.of_certificate(self.job.problem, message.certificate))
 
     def take_shared(self) -> bool:
         """Join the best plan of all workers with our own; tell whether that changed it."""
-        newest = None
-        while not self.inbox.empty():
-            message = self.inbox.get()
-            newest = message if isinstance(message, Shared) else newest
-        if newest is None:
-            return False
-        return self.searcher.merge(newest.rows, newest.values)
+        self.listen()
+        newest, self.shared = self.shared, None
+        return newest is not None and self.searcher.merge(newest.rows, newest.values)
 
 
 def first_plan(desk: Desk) -> None:
@@ -92,7 +100,8 @@ def cover(desk: Desk) -> None:
     """Anneal for floors and coverage."""
     desk.take_shared()
     searcher = desk.searcher
-    searcher.guide(min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS))
+    if "bound" in desk.job.phases:  # it comes later; else the prices of whoever looks for it come while we anneal
+        searcher.guide(min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS))
     seconds = min(ANNEAL_SHARE * desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer))
     warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else TEMPERATURES
     searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
@@ -142,7 +151,10 @@ def exact(desk: Desk) -> None:
 
 
 def whole_hub(desk: Desk) -> None:
-    """Search for a tighter bound than is known, where the plan is below that and the hub small enough; not where work is counted."""
+    """Search the hub's whole program, where the plan is below the bound and the hub small enough, for a tighter bound and a better plan.
+
+    Not where work is counted.
+    """
     from services.matching.planning.search.whole_hub import WholeHub
 
     seconds = WHOLE_SHARE * desk.pace.left()
@@ -153,10 +165,11 @@ def whole_hub(desk: Desk) -> None:
         return
     if len(Classes.of(searcher.board).able) > PAIRS_A_SECOND * seconds:
         return
-    found = WholeHub(desk.job.problem).bound(searcher.best_rows, seconds)
-    if found is not None and found < desk.bound:
-        desk.bound = found
-        desk.tell(Bounded(found, None))
+    bound, wanted = WholeHub(desk.job.problem).search(searcher.best_rows, seconds)
+    if bound is not None and bound < desk.bound:
+        desk.bound = bound
+        desk.tell(Bounded(bound, None))
+    searcher.hold(wanted, "whole hub")
 
 
 def polish(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from services.matching.planning.explanation_check import NOT_PROVEN
 from services.matching.planning.model import Proof, Remedy, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
-from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Proven, Shared
+from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Prices, Proven, Shared
 from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
 from services.matching.planning.search.touched import touched_by
 
@@ -49,6 +49,7 @@ class Run:
         self._working: set[int] = set()
         self._told: dict[int, tuple[int, ...]] = {}
         self._shared_at = 0.0
+        self._prices: tuple[int, Prices] | None = None
         self._used = Used()
 
     def timetable(self) -> Timetable:
@@ -117,6 +118,8 @@ class Run:
         elif isinstance(message, Bounded):
             if self.outcome.bounded(message):
                 self._tell("bound")
+                if message.certificate is not None:
+                    self._prices = number, Prices(message.certificate)
         elif isinstance(message, Proven):
             self.outcome.proven(message)
             self._tell("proof")
@@ -131,11 +134,16 @@ class Run:
             self._working.discard(number)
 
     def _share(self, crew: Crew) -> None:
-        """Send the best plan to workers that hold a worse one, now and then."""
+        """Send the best plan to workers that hold a worse one, and a better bound's prices to all others, now and then."""
         best, now = self.outcome.best, time.monotonic()
         if best is None or self.budget.deterministic or now - self._shared_at < SHARE_SECONDS:
             return
         self._shared_at = now
+        if self._prices is not None:
+            finder, prices = self._prices
+            self._prices = None
+            for number in self._working - {finder}:
+                crew.tell(number, prices)
         for number in self._working:
             if self._told.get(number) != best.values:
                 self._told[number] = best.values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from services.matching.planning.search.ranking import (
     level_weights,
     rank,
 )
+from services.matching.planning.search.seating import Wanted, hold
 from services.matching.planning.search.state import empty_state
 
 CHUNK_SECONDS = 0.25
@@ -55,6 +56,7 @@ class Searcher:
         self.best_values: tuple[int, ...] = ()
         self._moves_a_second = MOVES_A_SECOND
         self.guidance: Guidance | None = None
+        self.listen: Callable[[], None] = lambda: None  # asked now and then while annealing
         self._base = no_rows()
         self.adopt(self.best_rows)
 
@@ -150,6 +152,7 @@ class Searcher:
             self._measure(moves, self.pace.spent() - now)
             if kept.worth[0] > before:
                 self._offer_kept(kept, phase)
+            self.listen()
         if worth(self.state, weights) < kept.worth[0]:
             load(self.board, self.state, kept)
 
@@ -186,6 +189,15 @@ class Searcher:
         self.best_rows, self.best_values = rows, values
         self.adopt(rows)
         return True
+
+    def hold(self, wanted: Sequence[Wanted], phase: str) -> None:
+        """Hold these sessions, and what the rest of the seats can take; go on with that if it is the best plan so far."""
+        self.adopt(rows_of_pins(self.problem))
+        weights = self.coverage(strict=True)
+        hold(self.board, self.state, wanted, weights)
+        fill_all(self.board, self.state, weights)
+        if not self.offer_present(phase):
+            self.adopt(self.best_rows)
 
     def polish(self, seconds: float) -> None:
         """Give each later level its part of the time, without a loss to those before it."""

@@ -1,7 +1,9 @@
-"""Seating what a neighbourhood's program has chosen: whole sessions, by classes, where every rule allows."""
+"""Seating what a program has chosen, a neighbourhood's or the whole hub's: whole sessions, by classes, where every rule allows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -101,3 +103,33 @@ def give_up(board: Board, state: State, slot: int) -> None:
         leave(board, state, slot, whole(state.a_group[board.slot_first[slot]]))
     close_session(board, state, slot)
     state.written[0] = 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A session that the solver holds, at any start from `first` to `last`; one group stands for each class that comes.
+
+    `school` is -1 where the session has none of its own; `fully` is 1 for classes of which everybody is covered.
+    """
+
+    offer: int
+    school: int
+    first: int
+    last: int
+    groups: Ints
+    students: Ints
+    fully: Ints
+
+
+def hold(board: Board, state: State, wanted: Sequence[Wanted], weights: Floats) -> None:
+    """Hold these sessions where the rules allow, each as early as it can be, those that must end their waiting first before others."""
+    for one in sorted(wanted, key=lambda session: (session.last, session.first)):
+        kinds = board.g_class[one.groups]
+        vertices = np.arange(board.ov_first[one.offer], board.ov_first[one.offer + 1])
+        for vertex in vertices[board.v_school[vertices] == one.school].tolist():
+            starts = board.v_start[board.vs_first[vertex] : board.vs_first[vertex + 1]]
+            possible = starts[(starts >= one.first) & (starts <= one.last)].tolist()
+            if any(
+                seat_classes(board, state, vertex, start, kinds, one.students, one.fully, weights) for start in possible
+            ):
+                break

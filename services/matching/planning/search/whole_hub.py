@@ -1,8 +1,9 @@
-"""A bound from a search: the whole hub as one program over the certificate's relaxation, with every session whole.
+"""A bound from a search, and a plan with it: the whole hub as one program over the certificate's relaxation, with every session whole.
 
 The certified bound may hold half a session here and half a session there; a solver that branches shows that less is
 possible, but nobody can recount that. What the relaxation leaves out is left out here too, presenters' days are kept by
-cliques alone, and dates may share seats where fillings are too many to be listed: all of it only allows more.
+cliques alone, and dates may share seats where fillings are too many to be listed: all of it only allows more. So what the
+solver found is no timetable yet; held on the board, session by session where the rules allow, nearly all of it stands.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from services.matching.planning.relaxation import Relaxation, relax
 from services.matching.planning.search.conflicts import Rows
 from services.matching.planning.search.occasions import Crowd, occasions_of
 from services.matching.planning.search.plan import Rows as PlanRows
+from services.matching.planning.search.seating import Wanted
 from services.matching.planning.search.sittings import Floors, Items, Sitting, Sittings
 
 Ints = NDArray[np.int64]
@@ -36,14 +38,35 @@ class WholeHub:
         )  # fmt: skip
         self._sittings = Sittings(crowd, _items(relaxation), occasions, Floors.none())
 
-    def bound(self, rows: PlanRows, seconds: float) -> int | None:
+    def search(self, rows: PlanRows, seconds: float) -> tuple[int | None, list[Wanted]]:
         """Search for so many seconds, from a plan that is known: no timetable covers more students than is returned.
 
-        None where the time was too short to say anything.
+        None where the time was too short to say anything. What comes with it is the best that the solver has found.
         """
         sittings = self._sittings
-        _, limit = sittings.program.best(sittings.integral(), sittings.hint(self._known(rows)), seconds, None)
-        return int(np.floor(limit + TOLERANCE)) if np.isfinite(limit) else None
+        point, limit = sittings.program.best(sittings.integral(), sittings.hint(self._known(rows)), seconds, None)
+        bound = int(np.floor(limit + TOLERANCE)) if np.isfinite(limit) else None
+        return bound, [] if point is None else self._wanted(sittings.chosen(point))
+
+    def _wanted(self, sittings: list[Sitting]) -> list[Wanted]:
+        vertices, classes, crowd = self._relaxation.vertices, self._relaxation.classes, self._sittings.crowd
+        come = np.zeros(len(crowd.size), np.int64)
+        for sitting in sittings:
+            come[sitting.classes] += sitting.students
+        fully = (come >= crowd.students).astype(np.int64)
+        stands_for = np.array([members[0] for members in classes.members], dtype=np.int64)
+        return [
+            Wanted(
+                int(vertices.offer[one.item]),
+                int(vertices.school[one.item]),
+                int(vertices.first[one.item]),
+                int(vertices.last[one.item]),
+                stands_for[one.classes],
+                one.students,
+                fully[one.classes],
+            )
+            for one in sittings
+        ]
 
     def _known(self, rows: PlanRows) -> list[Sitting]:
         """Find each session of a plan among the vertices."""
