@@ -46,6 +46,7 @@ from services.matching.planning.telling import how_known
 from services.matching.planning.writing import json_number, timetable_to_json
 
 if TYPE_CHECKING:
+    from services.matching.planning.search.crew import Crew
     from services.matching.planning.solve import Budget
 
 _SOLVE_HELP = """Plan a hub's academic year: the best timetable that the time allows, with its proof and its reasons.
@@ -139,7 +140,7 @@ def solve(
     side_by_side = workers or os.cpu_count() or 1
     asked_to_end = threading.Event()
     with interrupts(asked_to_end):
-        from services.matching.planning.solve import Budget
+        from services.matching.planning.solve import Budget, crew_for
 
         if problem.is_dir():
             from services.command.solving_folder import FolderRun, solve_folder
@@ -148,15 +149,16 @@ def solve(
                 stop(f"{problem}: --what-if is asked of one problem, and this is a folder. Name one of its files.")
             run = FolderRun(problem, output, seconds, side_by_side, seed, deterministic)
             raise typer.Exit(solve_folder(run, asked_to_end, quiet=quiet, as_json=progress_json))
-        given = problem_file = given_problem(problem)
-        check_writable(output)
-        if what_if:
-            problem_file = _patched(given, what_if, from_)
-            if problem_out:
-                check_writable(problem_out)
-                write(problem_out, problem_file.raw)
-        budget = Budget(seconds, side_by_side, seed, deterministic, _process_start())
-        timetable = _planned(problem_file, budget, asked_to_end, quiet=quiet, as_json=progress_json)
+        with crew_for(side_by_side, deterministic=deterministic) as crew:
+            given = problem_file = given_problem(problem)
+            check_writable(output)
+            if what_if:
+                problem_file = _patched(given, what_if, from_)
+                if problem_out:
+                    check_writable(problem_out)
+                    write(problem_out, problem_file.raw)
+            budget = Budget(seconds, side_by_side, seed, deterministic, _process_start())
+            timetable = _planned(problem_file, budget, asked_to_end, crew, quiet=quiet, as_json=progress_json)
         write(output, timetable_to_json(timetable))
     if quiet or progress_json:
         return
@@ -248,14 +250,20 @@ def _patched(given: ProblemFile, patch: Path, in_force: Path | None) -> ProblemF
 
 
 def _planned(
-    problem_file: ProblemFile, budget: Budget, asked_to_end: threading.Event, *, quiet: bool, as_json: bool
+    problem_file: ProblemFile,
+    budget: Budget,
+    asked_to_end: threading.Event,
+    crew: Crew,
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> Timetable:
     """Plan within the budget, tell how it gets on, and check what came out."""
     from services.matching.planning.solve import Progress
     from services.matching.planning.solve import solve as plan
 
     with reporter(problem_file, quiet=quiet, as_json=as_json) as on_progress:
-        timetable = plan(problem_file, budget, on_progress, asked_to_end)
+        timetable = plan(problem_file, budget, on_progress, asked_to_end, crew)
         proof = timetable.proof
         on_progress(Progress("done", proof.covered, proof.bound, time.monotonic() - budget.started))
     check_before_writing(problem_file, timetable)

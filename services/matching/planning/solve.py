@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from services.matching.planning.model import Timetable
 from services.matching.planning.reading import ProblemFile
+
+if TYPE_CHECKING:
+    from services.matching.planning.search.crew import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,24 @@ def solve(
     budget: Budget,
     on_progress: Callable[[Progress], None] = _silent,
     stop: StopFlag | None = None,
+    crew: Crew | None = None,
 ) -> Timetable:
-    """Plan a hub's year. Always returns a valid timetable within the budget; see `Budget` and `StopFlag`."""
+    """Plan a hub's year. Always returns a valid timetable within the budget; see `Budget` and `StopFlag`.
+
+    The `crew` is one that `crew_for` has started for this budget; without it, processes are started now.
+    """
     from services.matching.planning.search.run import Run
 
-    return Run(problem_file, budget, on_progress, stop or NeverStop()).timetable()
+    return Run(problem_file, budget, on_progress, stop or NeverStop()).timetable(crew)
+
+
+def crew_for(workers: int, *, deterministic: bool) -> Crew:
+    """Start the worker processes of a run, which load while the problem is read; a context manager that ends them."""
+    from services.matching.planning.search.crew import Crew
+
+    return Crew(workers_of(workers, deterministic=deterministic))
+
+
+def workers_of(asked: int, *, deterministic: bool) -> int:
+    """Tell how many processes search: one where the same bytes are wanted each time."""
+    return 1 if deterministic else max(1, asked)

@@ -41,7 +41,7 @@ def seat_elsewhere(board: Board, state: State, group: int, weights: Floats, avoi
         slot = whole(state.vertex_head[board.g_vertex[first + (place if place < count else place - count)]])
         while slot >= 0:
             free = board.o_seats[board.slot_offer[slot]] - state.x_filled[slot]
-            if slot != avoid and state.x_open[slot] and (free >= size or (free > 0 and split)):
+            if slot != avoid and (free >= size or (free > 0 and split)):
                 amount = room(board, state, slot, group)
                 if amount > 0 and gain(board, state, slot, group, amount, weights) > 0:
                     join(board, state, slot, group, amount, 0)
@@ -102,7 +102,7 @@ def choose_vertex(board: Board, state: State, offer: int, weights: Floats) -> in
 @allocating
 def relocate(board: Board, state: State, weights: Floats) -> bool:
     """Hold a random session somewhere else (or an unused one for the first time), and seat again those whom it leaves."""
-    slot = state.open_slots[draw(state, state.opened[0])]
+    slot = draw(state, board.slot_offer.shape[0])
     if state.x_pinned[slot] > 0:
         return False
     offer = board.slot_offer[slot]
@@ -139,7 +139,7 @@ def push_in(board: Board, state: State, weights: Floats) -> bool:
     """Seat a group that still needs an encounter in a session where it is able, at the cost of others, who are seated elsewhere if possible."""
     group = -1
     for _ in range(8):
-        group = state.open_groups[draw(state, state.opened[1])]
+        group = draw(state, board.g_size.shape[0])
         if state.g_whole[group] == 0 and state.g_parts[group] == 0:
             break
     if state.g_whole[group] >= board.g_needed[group] or state.g_parts[group] > 0:
@@ -153,9 +153,8 @@ def push_in(board: Board, state: State, weights: Floats) -> bool:
     at, slot = draw(state, count), whole(-1)
     for i in range(count):
         slot = whole(state.vertex_head[board.g_vertex[first + (at + i) % count]])
-        if slot >= 0 and state.x_open[slot]:
+        if slot >= 0:
             break
-        slot = whole(-1)
     if slot < 0:
         return False
     dropped = np.empty(4, np.int64)
@@ -172,7 +171,7 @@ def push_in(board: Board, state: State, weights: Floats) -> bool:
 @compiled
 def shift(board: Board, state: State, weights: Floats) -> bool:
     """Move one group from its session to another that has room, and fill the seats that it leaves."""
-    slot = state.open_slots[draw(state, state.opened[0])]
+    slot = draw(state, board.slot_offer.shape[0])
     if state.x_vertex[slot] < 0 or state.x_count[slot] == 0:
         return False
     i = board.slot_first[slot] + draw(state, state.x_count[slot])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from services.matching.planning.model import Hub, Policy, Problem
 from services.matching.planning.search.board import NO_LIMIT
 from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.guidance import Guidance
@@ -21,8 +22,10 @@ from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS = 0.1, 10.0
 ANNEAL_SHARE = 0.85
-ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.06, 0.04
-TEMPERATURES, REPAIR_TEMPERATURES = (5.0, 0.25), (0.8, 0.3)
+ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
+LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
+"""From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
+TEMPERATURES, REPAIR_TEMPERATURES = (5.0, 0.2), (0.8, 0.3)
 """In students; a repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
 OTHER_EVERY = 4
@@ -76,6 +79,12 @@ class Desk:
         return newest is not None and self.searcher.merge(newest.rows, newest.values)
 
 
+def load_loops() -> None:
+    """Load the compiled loops of a first plan, with an empty problem: the planning process still reads the real one."""
+    nothing = Problem(Hub("none", "none", "UTC"), "2026/27", Policy(), {}, (), (), (), ())
+    Searcher(nothing, 0, Pace(0.0, 0.0, deterministic=True), lambda *_: None).first_plan()
+
+
 def first_plan(desk: Desk) -> None:
     """Find a valid plan, as soon as possible."""
     desk.searcher.first_plan()
@@ -96,24 +105,36 @@ def bound(desk: Desk) -> None:
     desk.pace.charge(solver=seconds / SOLVER_SECONDS)
 
 
+def _is_large(searcher: Searcher) -> bool:
+    return len(Classes.of(searcher.board).able) >= LARGE_PAIRS
+
+
 def cover(desk: Desk) -> None:
-    """Anneal for floors and coverage."""
+    """Anneal for floors and coverage: the longer the better in a large hub, where that is what wins; but the bound needs its time too."""
     desk.take_shared()
-    searcher = desk.searcher
-    if "bound" in desk.job.phases:  # it comes later; else the prices of whoever looks for it come while we anneal
+    searcher, phases = desk.searcher, desk.job.phases
+    alone = "bound" in phases and "cover" in phases
+    if alone:  # else the prices of whoever looks for the bound come while we anneal
         searcher.guide(min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS))
-    seconds = min(ANNEAL_SHARE * desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer))
+    left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)
+    if _is_large(searcher):
+        enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else inf
     warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else TEMPERATURES
-    searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
+    searcher.anneal("annealing", min(ANNEAL_SHARE * left, enough), searcher.coverage(strict=True), warm, cool)
 
 
 def neighbourhoods(desk: Desk) -> None:
-    """Set neighbourhoods free and choose their sessions anew, or anneal: what has lately won most for its time, the other now and then."""
+    """Set neighbourhoods free and choose their sessions anew, or anneal: what has lately won most for its time, the other now and then.
+
+    In a large hub a worker that has looked for the bound anneals as the others do, before.
+    """
     from services.matching.planning.search.rounds import Rounds
 
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
+    if "cover" not in desk.job.phases and _is_large(searcher):
+        cover(desk)
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
     repair = desk.job.problem.policy.repair
     warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES

@@ -15,6 +15,7 @@ from services.matching.planning.search.crew import Crew, Lost, Used
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Prices, Proven, Shared
 from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
 from services.matching.planning.search.touched import touched_by
+from services.matching.planning.solve import workers_of
 
 if TYPE_CHECKING:
     from services.matching.planning.solve import Budget, Progress, StopFlag
@@ -46,27 +47,28 @@ class Run:
         self.outcome = Outcome(self.problem)
         self._explainer = Explainer(self.problem)
         self._writing = self._reserve = LEAST_RESERVE_SECONDS
+        self._workers = workers_of(budget.workers, deterministic=budget.deterministic)
         self._working: set[int] = set()
         self._told: dict[int, tuple[int, ...]] = {}
         self._shared_at = 0.0
         self._prices: tuple[int, Prices] | None = None
         self._used = Used()
 
-    def timetable(self) -> Timetable:
-        """Search until the budget, the stop flag or a proof ends it; then write the best plan."""
+    def timetable(self, crew: Crew | None = None) -> Timetable:
+        """Search until the budget, the stop flag or a proof ends it; then write the best plan.
+
+        Without a crew that was started before, one is started here.
+        """
         if self.problem.groups and self.problem.offers and self._has_time():
-            with Crew(self._workers()) as crew:
+            with crew or Crew(self._workers) as crew:
                 self._start(crew)
                 self._follow(crew)
                 crew.measure()
                 self._used = crew.used
         return self._written()
 
-    def _workers(self) -> int:
-        return 1 if self.budget.deterministic else max(1, self.budget.workers)
-
     def _start(self, crew: Crew) -> None:
-        for number, phases in enumerate(phases_of(self._workers())):
+        for number, phases in enumerate(phases_of(self._workers)):
             job = Job(
                 self.problem,
                 self.budget.started,
@@ -210,7 +212,7 @@ class Run:
         budget = self.budget
         return {
             "seconds": budget.seconds,
-            "workers": self._workers(),
+            "workers": self._workers,
             "seed": budget.seed,
             "deterministic": budget.deterministic,
         }
@@ -220,7 +222,7 @@ class Run:
         return {
             "seconds": 0 if still else round(self._gone(), 3),
             "cpu_seconds": 0 if still else round(self._used.cpu_seconds + time.process_time(), 3),
-            "workers": self._workers(),
+            "workers": self._workers,
             "seed": self.budget.seed,
             "peak_memory_mb": 0 if still else self._used.peak_memory_mb,
             "phases": [] if still else self.outcome.phases,

@@ -67,10 +67,6 @@ class State(NamedTuple):
     journal: Ints  # (JOURNAL, 5): what, slot, vertex or group, start or students, pinned
     written: Ints  # [lines in the journal]
     random: Any  # uint64, [state of the generator]
-    x_open: Any  # int8: 1 for sessions that annealing may change
-    open_slots: Ints  # the slots among them
-    open_groups: Ints  # the groups that annealing may push in
-    opened: Ints  # [how many of the slots, how many of the groups]
 
 
 def empty_state(board: Board, seed: int) -> State:
@@ -113,25 +109,7 @@ def empty_state(board: Board, seed: int) -> State:
         journal=np.zeros((JOURNAL, 5), np.int64),
         written=np.zeros(1, np.int64),
         random=np.array([(seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) & ((1 << 64) - 1) or 1], dtype=np.uint64),
-        x_open=np.ones(slots, np.int8),
-        open_slots=np.arange(slots, dtype=np.int64),
-        open_groups=np.arange(groups, dtype=np.int64),
-        opened=np.array([slots, groups], dtype=np.int64),
     )
-
-
-def open_only(state: State, slots: Ints, groups: Ints) -> None:
-    """Let annealing change these slots' sessions only, and push in these groups only."""
-    state.x_open[:] = 0
-    state.x_open[slots] = 1
-    state.open_slots[: len(slots)] = slots
-    state.open_groups[: len(groups)] = groups
-    state.opened[:] = len(slots), len(groups)
-
-
-def open_all(state: State) -> None:
-    """Let annealing change everything again."""
-    open_only(state, np.arange(len(state.open_slots)), np.arange(len(state.open_groups)))
 
 
 @inlined

@@ -86,7 +86,7 @@ class WholeHub:
 
 
 def _items(relaxation: Relaxation) -> Items:
-    """Let every vertex be held as often as the rows over vertices allow: presenters' days, totals, employers' dates."""
+    """Let every vertex be held as often as its starts leave time for, and the rows over vertices allow: presenters' days, totals, employers' dates."""
     sessions, count, rows = SessionRows.of(relaxation), len(relaxation.vertices), Rows()
     rows.add(sessions.rows, np.repeat(np.arange(count), np.diff(sessions.ptr)), sessions.limits)
     for key, limit in (
@@ -97,5 +97,7 @@ def _items(relaxation: Relaxation) -> Items:
         limited = np.flatnonzero(key >= 0)
         limited = limited[limit[key[limited]] >= 0]
         rows.add(key[limited], limited, np.maximum(limit, 0))
-    most = np.maximum(relaxation.offer_sessions, 0)[relaxation.vertices.offer]
+    vertices = relaxation.vertices
+    one_after_another = 1 + (vertices.last - vertices.first) // relaxation.minutes
+    most = np.minimum(np.maximum(relaxation.offer_sessions, 0)[vertices.offer], one_after_another)
     return Items(np.arange(count), most, *rows.arrays())

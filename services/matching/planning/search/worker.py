@@ -34,7 +34,9 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not fall between the messages
     inbox: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, inbox), daemon=True).start()
-    from services.matching.planning.search.phases import PHASES, Desk
+    from services.matching.planning.search.phases import PHASES, Desk, load_loops
+
+    load_loops()
 
     def report(rows: Rows, values: tuple[int, ...], phase: str) -> None:
         send(out, Found(rows, values, phase))

@@ -131,7 +131,7 @@ def test_a_session_of_one_school_at_a_time_takes_no_second_one(monkeypatch: pyte
 def test_the_bound_of_the_whole_hub_is_never_below_the_best_plan_nor_above_the_certified_one(seed: int) -> None:
     problem = tiny_problem(seed)
     certified = certify(problem, seconds=2.0, deterministic=True).bound
-    found = WholeHub(problem).bound(no_rows(), 20.0)
+    found, _ = WholeHub(problem).search(no_rows(), 20.0)
     assert found is not None
     assert Exhaustive(problem).best <= found
     assert found <= certified + 1 or any(group.may_split for group in problem.groups)
@@ -142,7 +142,7 @@ def test_a_town_s_whole_program_bounds_it_tighter_and_stands_beside_the_certific
     searcher = Searcher(problem, 1, Pace(time.monotonic(), 5.0, deterministic=True), lambda *_: None)
     searcher.first_plan()
     result = certify(problem, seconds=5.0, deterministic=True)
-    found = WholeHub(problem).bound(searcher.best_rows, 10.0)
+    found, _ = WholeHub(problem).search(searcher.best_rows, 10.0)
     assert found is not None
     assert searcher.best_values[1] <= found < result.bound
     outcome = Outcome(problem)
