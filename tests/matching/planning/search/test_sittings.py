@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import product
 
 import numpy as np
@@ -10,19 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.planning.bound import certify
 from services.matching.planning.fillings import UNLIMITED
-from services.matching.planning.scenario import fictional_area
 from services.matching.planning.search import occasions
-from services.matching.planning.search.messages import Bounded
 from services.matching.planning.search.occasions import Crowd, occasions_of
-from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
-from services.matching.planning.search.pace import Pace
-from services.matching.planning.search.plan import no_rows
-from services.matching.planning.search.searcher import Searcher
 from services.matching.planning.search.sittings import Floors, Items, Sitting, Sittings, reachable
-from services.matching.planning.search.whole_hub import WholeHub
-from tests.matching.planning.exhaustive import Exhaustive, tiny_problem
 
 
 def ints(*values: int) -> np.ndarray:
@@ -125,31 +115,3 @@ def test_a_session_of_one_school_at_a_time_takes_no_second_one(monkeypatch: pyte
         point, _ = sittings.program.best(sittings.integral(), sittings.hint([]), 20.0, None)
         assert point is not None
         assert sittings.program.worth @ point == pytest.approx(covered)
-
-
-@pytest.mark.parametrize("seed", range(150))
-def test_the_bound_of_the_whole_hub_is_never_below_the_best_plan_nor_above_the_certified_one(seed: int) -> None:
-    problem = tiny_problem(seed)
-    certified = certify(problem, seconds=2.0, deterministic=True).bound
-    found, _ = WholeHub(problem).search(no_rows(), 20.0)
-    assert found is not None
-    assert Exhaustive(problem).best <= found
-    assert found <= certified + 1 or any(group.may_split for group in problem.groups)
-
-
-def test_a_town_s_whole_program_bounds_it_tighter_and_stands_beside_the_certificate() -> None:
-    problem = fictional_area(schools=4, seed=3).problem
-    searcher = Searcher(problem, 1, Pace(time.monotonic(), 5.0, deterministic=True), lambda *_: None)
-    searcher.first_plan()
-    result = certify(problem, seconds=5.0, deterministic=True)
-    found, _ = WholeHub(problem).search(searcher.best_rows, 10.0)
-    assert found is not None
-    assert searcher.best_values[1] <= found < result.bound
-    outcome = Outcome(problem)
-    assert outcome.bounded(Bounded(result.bound, result.certificate))
-    assert outcome.bounded(Bounded(found, None))
-    assert not outcome.bounded(Bounded(found, None))
-    proof = proof_of(outcome, levels_with_bounds(problem, (), outcome), {"seconds": 10})
-    assert (proof.method, proof.bound) == ("search", found)
-    assert proof.certificate is not None
-    assert (proof.certificate["bound"], proof.certificate["search"]) == (result.bound, {"seconds": 10})

@@ -18,6 +18,7 @@ from services.matching.planning.scenario import fictional_area
 from services.matching.planning.search.crew import Crew
 from services.matching.planning.search.guidance import Guidance
 from services.matching.planning.search.messages import Bounded, Found, Job, Prices, Shared
+from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
 from services.matching.planning.search.pace import Pace
 from services.matching.planning.search.phases import Desk
 from services.matching.planning.search.plan import no_rows, rows_of_pins, sessions_of_rows
@@ -33,28 +34,43 @@ def searcher_of(problem: Problem) -> Searcher:
     return Searcher(problem, 1, Pace(time.monotonic(), 1e6, deterministic=True), lambda *_: None)
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_what_the_whole_program_found_keeps_every_rule_on_the_board(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(150))
+def test_the_whole_hub_s_bound_is_never_below_the_best_plan_nor_above_the_certified_one_and_its_plan_keeps_every_rule(
+    seed: int,
+) -> None:
     problem = tiny_problem(seed)
+    certified = certify(problem, seconds=2.0, deterministic=True).bound
+    found, wanted = WholeHub(problem).search(no_rows(), 20.0)
+    assert found is not None
+    best = Exhaustive(problem).best
+    assert best <= found
+    assert found <= certified + 1 or any(group.may_split for group in problem.groups)
     searcher = searcher_of(problem)
-    bound, wanted = WholeHub(problem).search(no_rows(), 20.0)
     searcher.hold(wanted, "whole hub")
     assert check_sessions(problem, sessions_of_rows(problem, searcher.best_rows)) == []
-    assert bound is not None
-    assert searcher.best_values[COVERED] <= Exhaustive(problem).best <= bound
+    assert searcher.best_values[COVERED] <= best
 
 
-def test_the_whole_program_of_a_few_schools_finds_more_than_the_first_plan() -> None:
+def test_a_town_s_whole_program_bounds_it_tighter_beside_the_certificate_and_finds_a_better_plan() -> None:
     problem = fictional_area(schools=4, seed=3).problem
     searcher = searcher_of(problem)
     searcher.first_plan()
     first = searcher.best_values[COVERED]
-    bound, wanted = WholeHub(problem).search(searcher.best_rows, 10.0)
+    result = certify(problem, seconds=5.0, deterministic=True)
+    found, wanted = WholeHub(problem).search(searcher.best_rows, 10.0)
     searcher.hold(wanted, "whole hub")
-    assert bound is not None
-    assert first < searcher.best_values[COVERED] <= bound
-    assert searcher.best_values[COVERED] > 0.98 * bound
+    assert found is not None
+    assert first < searcher.best_values[COVERED] <= found < result.bound
+    assert searcher.best_values[COVERED] > 0.98 * found
     assert check_sessions(problem, sessions_of_rows(problem, searcher.best_rows)) == []
+    outcome = Outcome(problem)
+    assert outcome.bounded(Bounded(result.bound, result.certificate))
+    assert outcome.bounded(Bounded(found, None))
+    assert not outcome.bounded(Bounded(found, None))
+    proof = proof_of(outcome, levels_with_bounds(problem, (), outcome), {"seconds": 10})
+    assert (proof.method, proof.bound) == ("search", found)
+    assert proof.certificate is not None
+    assert (proof.certificate["bound"], proof.certificate["search"]) == (result.bound, {"seconds": 10})
 
 
 def test_sessions_that_cover_fewer_are_not_gone_on_with() -> None:
