@@ -20,7 +20,8 @@ from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.ranking import COVERED
 from services.matching.planning.search.searcher import Report, Searcher
 
-GUIDE_SHARE, GUIDE_SECONDS = 0.2, 6.0
+GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
+"""In less time prices of a large hub have hardly left their start."""
 ANNEAL_SHARE = 0.85
 ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
@@ -114,7 +115,9 @@ def cover(desk: Desk) -> None:
     desk.take_shared()
     searcher, phases = desk.searcher, desk.job.phases
     alone = "bound" in phases and "cover" in phases
-    searcher.guide(min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS))
+    guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
+    if guiding >= LARGE_GUIDE_SECONDS or not _is_large(searcher):
+        searcher.guide(guiding)
     left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     if _is_large(searcher):
         enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else inf
