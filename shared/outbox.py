@@ -133,6 +133,7 @@ class Relay:
         self._bootstrap = bootstrap
         self._log = get_logger(service=service)
         self._wake = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def nudge(self) -> None:
@@ -153,11 +154,13 @@ class Relay:
         except BaseException:
             await self._producer.stop()
             raise
+        self._stopping = False
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Stop; what has not been sent stays in the outbox for the next start."""
         if self._task:
+            self._stopping = True  # a cancellation alone can be lost: a wait that ends at the same moment swallows it
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -165,7 +168,7 @@ class Relay:
 
     async def _run(self) -> None:
         pause = _IDLE_SECONDS
-        while True:
+        while not self._stopping:
             try:
                 sent = await self.relay_batch()
                 pause = _IDLE_SECONDS

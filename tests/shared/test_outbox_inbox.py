@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -243,6 +243,22 @@ async def test_a_relay_goes_on_whatever_happens(desk: Desk, monkeypatch: pytest.
     await relay.start()
     await events_until(desk.settings, [SUBMISSIONS], lambda all_: len(of("W1", all_)) == 1)
     await relay.stop()
+
+
+async def test_a_relay_stops_though_its_cancellation_is_swallowed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, begun = Relay(desk.database, desk.settings.kafka(), "desk"), asyncio.Event()
+
+    async def swallows() -> int:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return 0
+
+    monkeypatch.setattr(relay, "relay_batch", swallows)
+    await relay.start()
+    await begun.wait()
+    async with asyncio.timeout(20):
+        await relay.stop()
 
 
 def of(number: str, events: Sequence[Event[Any]]) -> list[Event[Any]]:
