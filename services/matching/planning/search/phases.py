@@ -116,7 +116,7 @@ def cover(desk: Desk) -> None:
     searcher, phases = desk.searcher, desk.job.phases
     alone = "bound" in phases and "cover" in phases
     guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
-    if guiding >= LARGE_GUIDE_SECONDS or not _is_large(searcher):
+    if guiding >= LARGE_GUIDE_SECONDS if _is_large(searcher) else alone:  # in a small hub others' prices come at once
         searcher.guide(guiding)
     left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     if _is_large(searcher):
