@@ -113,13 +113,15 @@ def _is_large(searcher: Searcher) -> bool:
 def cover(desk: Desk) -> None:
     """Anneal for floors and coverage: the longer the better in a large hub, where that is what wins; but the bound needs its time too."""
     desk.take_shared()
-    searcher, phases = desk.searcher, desk.job.phases
+    searcher, phases, large = desk.searcher, desk.job.phases, _is_large(desk.searcher)
     alone = "bound" in phases and "cover" in phases
     guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
-    if guiding >= LARGE_GUIDE_SECONDS if _is_large(searcher) else alone:  # in a small hub others' prices come at once
+    if (large and guiding >= LARGE_GUIDE_SECONDS) or (
+        alone and not large
+    ):  # in a small hub others' prices come at once
         searcher.guide(guiding)
     left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)
-    if _is_large(searcher):
+    if large:
         enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else inf
     warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else TEMPERATURES
     searcher.anneal("annealing", min(ANNEAL_SHARE * left, enough), searcher.coverage(strict=True), warm, cool)

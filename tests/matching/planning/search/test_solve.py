@@ -19,7 +19,7 @@ from services.matching.planning.search import run
 from services.matching.planning.search.messages import Bounded
 from services.matching.planning.search.outcome import levels_with_bounds
 from services.matching.planning.search.run import Run
-from services.matching.planning.solve import Budget, NeverStop, Progress, solve
+from services.matching.planning.solve import Budget, NeverStop, Progress, crew_for, solve
 from services.matching.planning.writing import problem_to_json, timetable_to_json
 
 SCHOOLS = 3
@@ -53,6 +53,15 @@ def test_the_same_seed_gives_the_same_bytes(town: ProblemFile) -> None:
     assert timetable_to_json(first) == timetable_to_json(second)
     assert first.proof.covered > 0
     assert_holds(town, first)
+
+
+def test_a_crew_that_was_started_before_does_the_work(town: ProblemFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    with crew_for(4, deterministic=True) as crew:
+        assert len(crew.pids) == 1
+        monkeypatch.delattr(run, "Crew")  # none is started besides
+        timetable = solve(town, budget(6.0, deterministic=True), crew=crew)
+    assert timetable.proof.covered > 0
+    assert not any(psutil.pid_exists(pid) for pid in crew.pids)
 
 
 def test_a_stop_flag_ends_it_with_the_best_plan_so_far(town: ProblemFile) -> None:
