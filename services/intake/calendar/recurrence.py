@@ -103,7 +103,8 @@ def _check(parts: dict[str, str]) -> None:
 
 
 def _check_days(parts: dict[str, str], frequency: str) -> None:
-    for day in parts["BYDAY"].split(",") if "BYDAY" in parts else []:
+    days = parts["BYDAY"].split(",") if "BYDAY" in parts else []
+    for day in days:
         match = _DAY.fullmatch(day)
         if not match:
             raise RecurrenceRefused(
@@ -111,6 +112,13 @@ def _check_days(parts: dict[str, str], frequency: str) -> None:
             )
         if match[1] and frequency != "MONTHLY":
             raise RecurrenceRefused(f"BYDAY={day} counts days of a month", f"use FREQ=MONTHLY, or BYDAY={match[2]}")
+    counted = [day for day in days if len(day) > 2]
+    if counted and len(counted) < len(days):  # RFC 5545 means either; the library takes what is both, mostly nothing
+        plain = ",".join(day for day in days if len(day) == 2)
+        raise RecurrenceRefused(
+            f"BYDAY={parts['BYDAY']} mixes every such day with counted ones",
+            f"give two times, one with BYDAY={plain} and one with BYDAY={','.join(counted)}",
+        )
 
 
 def _check_together(parts: dict[str, str], frequency: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.matching.planning.clock import Clock
+from services.matching.planning.collecting import nothing_collected
 from services.matching.planning.faults import Fault, Faults, InvalidFile
 from services.matching.planning.model import Problem, Timetable
 from services.matching.planning.reading_problem import ProblemReader
@@ -54,6 +55,7 @@ class ProblemFile:
         return kept
 
 
+@nothing_collected()
 def read_problem(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> ProblemFile:
     """Read a problem from a `.json` or `.json.gz` file, or from the bytes of one.
 
@@ -67,6 +69,7 @@ def read_problem(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> Pro
     return problem_file_from_json(tree)
 
 
+@nothing_collected()
 def problem_file_from_json(tree: Any) -> ProblemFile:
     """Make a problem file of a JSON tree (as of `writing.problem_to_json`); raises `InvalidFile`."""
     problem = problem_from_json(tree)
@@ -103,6 +106,7 @@ def reread_patched(tree: dict[str, Any], kept: dict[int, Any]) -> Problem:
     return problem
 
 
+@nothing_collected()
 def read_timetable(source: Path | bytes, *, time_zone: str | None = None, limit_bytes: int = LIMIT_BYTES) -> Timetable:
     """Read a timetable from a `.json` or `.json.gz` file, or from the bytes of one.
 
