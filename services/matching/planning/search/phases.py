@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,13 @@ from services.matching.planning.search.searcher import Report, Searcher
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
 ANNEAL_SHARE = 0.85
-ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
+ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.04, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-TEMPERATURES, REPAIR_TEMPERATURES = (5.0, 0.2), (0.8, 0.3)
-"""In students; a repair starts cool, as it is to move few."""
+WARM, LEAST_WARM, WARM_FOR_ITS_TIME, COOL = 25.0, 5.0, 45.0, 0.2
+"""In students: sessions change places above 20; a large hub starts as warm as it has time for, by the root of its seconds a slot."""
+REPAIR_TEMPERATURES = 0.8, 0.3
+"""A repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
@@ -123,8 +125,17 @@ def cover(desk: Desk) -> None:
     left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     if large:
         enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else inf
-    warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else TEMPERATURES
-    searcher.anneal("annealing", min(ANNEAL_SHARE * left, enough), searcher.coverage(strict=True), warm, cool)
+    seconds = min(ANNEAL_SHARE * left, enough)
+    warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else (_warmth(searcher, seconds), COOL)
+    searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
+
+
+def _warmth(searcher: Searcher, seconds: float) -> float:
+    """Give the temperature from which a plan is found in so many seconds."""
+    if not _is_large(searcher):
+        return WARM
+    for_its_time = WARM_FOR_ITS_TIME * sqrt(seconds / len(searcher.board.slot_offer))
+    return max(LEAST_WARM, min(WARM, for_its_time))
 
 
 def neighbourhoods(desk: Desk) -> None:
@@ -141,7 +152,7 @@ def neighbourhoods(desk: Desk) -> None:
         cover(desk)
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
     repair = desk.job.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
+    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES if _is_large(searcher) else (WARM, COOL)
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     ways: list[Callable[[float], None]] = [
         lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),

@@ -146,7 +146,7 @@ class Searcher:
             share, after = (now - begun) / seconds, (now + span - begun) / seconds
             moves = max(50, int(span * self._moves_a_second))
             before = kept.worth[0]
-            hot, cold = (cool + (warm - cool) * (1.0 - min(1.0, gone)) ** 2 for gone in (share, after))
+            hot, cold = (cool + (warm - cool) * (1.0 - min(1.0, gone)) ** 3 for gone in (share, after))
             anneal(self.board, self.state, weights, kept, moves, hot, cold)
             self.pace.charge(moves=moves)
             self._measure(moves, self.pace.spent() - now)
