@@ -30,7 +30,7 @@ WARM, LEAST_WARM, WARM_FOR_ITS_TIME, COOL = 25.0, 5.0, 45.0, 0.2
 """In students: sessions change places above 20; a large hub starts as warm as it has time for, by the root of its seconds a slot."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
-AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
+AGAIN_SHARE, LEAST_AGAIN_SECONDS, AGAIN_TEMPERATURES = 0.3, 2.0, (2.5, 0.25)
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
@@ -148,16 +148,18 @@ def neighbourhoods(desk: Desk) -> None:
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
-    if "cover" not in desk.job.phases and _is_large(searcher):
+    large = _is_large(searcher)
+    if "cover" not in desk.job.phases and large:
         cover(desk)
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
     repair = desk.job.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES if _is_large(searcher) else (WARM, COOL)
+    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES if large else (WARM, COOL)
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
+    least_again = LEAST_AGAIN_SECONDS if large else most_again
     ways: list[Callable[[float], None]] = [
         lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),
         lambda left: searcher.anneal(
-            "annealing", min(max(2.0, AGAIN_SHARE * left), most_again, left), weights, warm, cool
+            "annealing", min(max(least_again, AGAIN_SHARE * left), most_again, left), weights, warm, cool
         ),
     ]
     rates = [inf, inf]

@@ -39,7 +39,8 @@ from services.matching.planning.search.state import empty_state
 
 CHUNK_SECONDS = 0.25
 LEAST_GUIDE_SECONDS = 0.1
-FIRST_CHUNK_MOVES = 500
+PRICE_SCALE = 10_000
+"""Whole parts of a student in prices, as the compiled fillings of the bound reckon."""
 Report = Callable[[Rows, tuple[int, ...], str], None]
 
 
@@ -100,8 +101,8 @@ class Searcher:
         if self.guidance is None:
             return None
         board = self.board
-        left = np.zeros(len(classes.size))
-        left[board.g_class] = 1.0 - self.guidance.groups
+        left = np.zeros(len(classes.size), np.int64)
+        left[board.g_class] = np.rint((1.0 - self.guidance.groups) * PRICE_SCALE)
         price = self.guidance.offers[board.v_offer]
         several = (board.v_school < 0) & (board.o_schools[board.v_offer] < NO_LIMIT)
         found = gains(
@@ -109,14 +110,14 @@ class Searcher:
             classes.able,
             board.o_seats[board.v_offer],
             np.where(several, board.o_schools[board.v_offer], UNLIMITED),
-            np.zeros(len(price)),
+            np.zeros(len(price), np.int64),
             classes.school,
             int(board.scalars[MIN_PART]),
             classes.size,
             np.bincount(board.g_class, minlength=len(classes.size)),
             left,
         )
-        return np.asarray(found - price)
+        return np.asarray(found / PRICE_SCALE - price)
 
     def coverage(self, *, strict: bool) -> Floats:
         """Return the weights of floors and coverage."""
