@@ -22,7 +22,8 @@ from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
-ANNEAL_SHARE = 0.85
+ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.6
+"""Where it doesn't take that long, annealing is begun again for so much of the time: warm enough, each time ends elsewhere."""
 ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.04, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
@@ -126,8 +127,15 @@ def cover(desk: Desk) -> None:
     if large:
         enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else inf
     seconds = min(ANNEAL_SHARE * left, enough)
-    warm, cool = REPAIR_TEMPERATURES if desk.job.problem.policy.repair else (_warmth(searcher, seconds), COOL)
-    searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
+    if seconds <= 0:
+        return  # no time is left, or no offer can meet anybody
+    repair = desk.job.problem.policy.repair
+    warm, cool = REPAIR_TEMPERATURES if repair else (_warmth(searcher, seconds), COOL)
+    times = 1 if large or alone or repair else max(1, int(TIMES_SHARE * left / seconds))
+    for _ in range(times):
+        searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
+    if times > 1:
+        searcher.adopt(searcher.best_rows)
 
 
 def _warmth(searcher: Searcher, seconds: float) -> float:

@@ -1,0 +1,71 @@
+"""How the phases of a worker share its time."""
+
+from __future__ import annotations
+
+import queue
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.matching.planning.model import Problem
+from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search.messages import Job
+from services.matching.planning.search.phases import Desk, cover, first_plan
+from services.matching.planning.search.plan import rows_of_plan
+from services.matching.planning.search.searcher import Searcher
+
+SEARCH, ALONE = ("first plan", "cover", "neighbourhoods"), ("first plan", "cover", "bound", "neighbourhoods")
+
+
+@pytest.fixture(scope="module")
+def town() -> Problem:
+    return fictional_area(schools=3, seed=5).problem
+
+
+def desk_of(problem: Problem, phases: tuple[str, ...], seconds: float = 8.0) -> Desk:
+    job = Job(problem, time.monotonic(), seconds, 1, True, phases)  # noqa: FBT003 - as a run gives it
+    return Desk(job, lambda *_: None, lambda _: None, queue.Queue())
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note, for each annealing, how many are covered by the best plan afterwards."""
+    found, anneal = list[int](), Searcher.anneal
+
+    def noted(searcher: Searcher, *args: Any) -> None:
+        anneal(searcher, *args)
+        found.append(searcher.best_values[1])
+
+    monkeypatch.setattr(Searcher, "anneal", noted)
+    return found
+
+
+def test_a_small_hub_is_annealed_again_and_the_best_end_is_gone_on_with(town: Problem, ends: list[int]) -> None:
+    desk = desk_of(town, SEARCH)
+    first_plan(desk)
+    cover(desk)
+    searcher = desk.searcher
+    assert len(ends) > 1
+    assert searcher.best_values[1] == ends[-1] == max(ends)
+    assert np.array_equal(rows_of_plan(searcher.board, searcher.state), searcher.best_rows)
+
+
+def test_who_looks_for_the_bound_too_anneals_once(town: Problem, ends: list[int]) -> None:
+    cover(desk_of(town, ALONE))
+    assert len(ends) == 1
+
+
+def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
+    repair = replace(town, policy=replace(town.policy, repair=True), in_force=())
+    cover(desk_of(repair, SEARCH))
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("without", ["time", "anybody who is able"])
+def test_without_time_or_anybody_who_is_able_nothing_is_annealed(town: Problem, ends: list[int], without: str) -> None:
+    never = replace(town, offers=tuple(replace(offer, max_sessions=0) for offer in town.offers))
+    cover(desk_of(town, SEARCH, 0.0) if without == "time" else desk_of(never, SEARCH))
+    assert not ends
