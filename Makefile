@@ -24,8 +24,8 @@ setup: .venv/.complete ## install everything into .venv, by checksum; leaves the
 demo: setup ## start the product and plan a year for an invented hub; ONCE=1 ends after the summary
 	$(BIN)/encounters demo $(if $(ONCE),--once)
 
-test: setup ## run all tests, on a real Kafka and PostgreSQL; ARGS="-k name" chooses
-	$(BIN)/pytest $(ARGS)
+test: setup ## run all tests, two files at a time, on a real Kafka and PostgreSQL; ARGS="-k name" chooses
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: setup ## check format, style, types and who may import whom
 	$(BIN)/ruff format --check .

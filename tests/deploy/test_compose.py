@@ -90,6 +90,7 @@ def test_the_image_installs_by_checksum_and_runs_the_service_as_an_ordinary_user
     assert all("--require-hashes" in line or "--no-index" in line for line in installs)
     assert re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE) == ["encounters"]
     assert f'case "$SERVICE" in {"|".join(SERVICES)})' in DOCKERFILE, "another service is refused"
+    assert re.search(r"^CMD .* = matching .*python -m services\.matching\.planning\.warm;", DOCKERFILE, re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         for name in source.split():

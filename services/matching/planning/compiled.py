@@ -6,6 +6,7 @@ the very sources that it was made from: it lies in a folder named by all of them
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,14 @@ _njit: Any = numba.njit
 _HOW: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False}
 F = TypeVar("F", bound=Callable[..., Any])
 _HERE = Path(__file__).parent
-_KEPT = _HERE / "__pycache__"
+
+
+def folder_for(sources: Path) -> Path:
+    """Give the folder for machine code: beside the sources, or in the user's cache where these are another's (in an image)."""
+    return sources / "__pycache__" if os.access(sources, os.W_OK) else Path.home() / ".cache" / "seven-encounters"
+
+
+_KEPT = folder_for(_HERE)
 
 
 def _sources() -> str:

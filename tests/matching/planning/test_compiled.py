@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from services.matching.planning.fillings import gains
 def test_machine_code_lies_in_the_folder_of_these_sources() -> None:
     kept = Path(gains.stats.cache_path)  # type: ignore[attr-defined]  # compiled functions have it
     assert kept.is_relative_to(compiled.KEPT_HERE)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_machine_code_lies_beside_the_sources_or_where_these_are_another_s_in_the_user_s_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ours: bool
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: ours and (path, mode) == (tmp_path, os.W_OK))
+    beside, in_cache = tmp_path / "__pycache__", Path.home() / ".cache" / "seven-encounters"
+    assert compiled.folder_for(tmp_path) == (beside if ours else in_cache)
 
 
 def test_another_source_has_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -27,8 +27,12 @@ ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.6
 ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.04, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-WARM, LEAST_WARM, WARM_FOR_ITS_TIME, COOL = 25.0, 5.0, 45.0, 0.2
-"""In students: sessions change places above 20; a large hub starts as warm as it has time for, by the root of its seconds a slot."""
+WARM, COOL = 25.0, 0.2
+"""In students: above 20 sessions change places."""
+LEAST_WARM, LARGE_WARM, WARM_FOR_ITS_TIME = 5.0, 12.0, 45.0
+"""A large hub starts only as warm as it has time for, by the root of its seconds a slot: warmer, it loses more than it finds again."""
+QUICK_SECONDS_A_SLOT = 0.008
+"""Before it starts warmer than the least, a large hub is annealed from that: whoever stops early has a good plan too."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, LEAST_AGAIN_SECONDS, AGAIN_TEMPERATURES = 0.3, 2.0, (2.5, 0.25)
@@ -39,8 +43,8 @@ EXACT_SHARE = 0.75
 
 WHOLE_SHARE, PAIRS_A_SECOND = 0.5, 1_000
 """Part of what is left of its budget that a worker gives to a hub's whole program, and how large (in vertices' classes) that may be for it."""
-BOUND_SHARE = 0.4
-"""Part of what is left of its budget that a worker gives to the bound, before it searches."""
+BOUND_SHARE, LARGE_BOUND_SHARE = 0.4, 0.6
+"""Part of what is left of its budget that a worker gives to the bound, before it searches; more in a large hub, where others do that."""
 
 
 @dataclass
@@ -66,6 +70,11 @@ class Desk:
         searcher = Searcher(self.job.problem, self.job.seed, self.pace, self.report)
         searcher.listen = self.listen
         return searcher
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Tell whether the hub is so large (a county) that neighbourhoods win next to nothing."""
+        return len(Classes.of(self.searcher.board).able) >= LARGE_PAIRS
 
     def listen(self) -> None:
         """Hear what others have sent: prices are followed at once, the newest plan waits for `take_shared`."""
@@ -102,21 +111,19 @@ def bound(desk: Desk) -> None:
         desk.bound = min(desk.bound, result.bound)
         desk.tell(Bounded(result.bound, result.certificate))
 
-    seconds = desk.pace.left() * BOUND_SHARE
+    others_search = "cover" not in desk.job.phases
+    share = LARGE_BOUND_SHARE if others_search and desk.is_large else BOUND_SHARE
+    seconds = desk.pace.left() * share
     result = certify(desk.job.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell)
     tell(result)
     desk.searcher.follow(Guidance.of_certificate(desk.job.problem, result.certificate))
     desk.pace.charge(solver=seconds / SOLVER_SECONDS)
 
 
-def _is_large(searcher: Searcher) -> bool:
-    return len(Classes.of(searcher.board).able) >= LARGE_PAIRS
-
-
 def cover(desk: Desk) -> None:
     """Anneal for floors and coverage: the longer the better in a large hub, where that is what wins; but the bound needs its time too."""
     desk.take_shared()
-    searcher, phases, large = desk.searcher, desk.job.phases, _is_large(desk.searcher)
+    searcher, phases, large = desk.searcher, desk.job.phases, desk.is_large
     alone = "bound" in phases and "cover" in phases
     guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
     if (large and guiding >= LARGE_GUIDE_SECONDS) or (
@@ -130,20 +137,24 @@ def cover(desk: Desk) -> None:
     if seconds <= 0:
         return  # no time is left, or no offer can meet anybody
     repair = desk.job.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else (_warmth(searcher, seconds), COOL)
+    warm, cool = REPAIR_TEMPERATURES if repair else (_warmth(desk, seconds), COOL)
     times = 1 if large or alone or repair else max(1, int(TIMES_SHARE * left / seconds))
+    if large and warm > LEAST_WARM:
+        quick = QUICK_SECONDS_A_SLOT * len(searcher.board.slot_offer)
+        searcher.anneal("annealing", quick, searcher.coverage(strict=True), LEAST_WARM, cool)
+        seconds -= quick
     for _ in range(times):
         searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
     if times > 1:
         searcher.adopt(searcher.best_rows)
 
 
-def _warmth(searcher: Searcher, seconds: float) -> float:
+def _warmth(desk: Desk, seconds: float) -> float:
     """Give the temperature from which a plan is found in so many seconds."""
-    if not _is_large(searcher):
+    if not desk.is_large:
         return WARM
-    for_its_time = WARM_FOR_ITS_TIME * sqrt(seconds / len(searcher.board.slot_offer))
-    return max(LEAST_WARM, min(WARM, for_its_time))
+    for_its_time = WARM_FOR_ITS_TIME * sqrt(seconds / len(desk.searcher.board.slot_offer))
+    return max(LEAST_WARM, min(LARGE_WARM, for_its_time))
 
 
 def neighbourhoods(desk: Desk) -> None:
@@ -156,7 +167,7 @@ def neighbourhoods(desk: Desk) -> None:
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
-    large = _is_large(searcher)
+    large = desk.is_large
     if "cover" not in desk.job.phases and large:
         cover(desk)
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
