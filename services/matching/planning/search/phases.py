@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, sqrt
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,10 @@ ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.6
 ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.04, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-WARM, COOL = 25.0, 0.2
-"""In students: above 20 sessions change places."""
-LEAST_WARM, LARGE_WARM, WARM_FOR_ITS_TIME = 5.0, 12.0, 45.0
-"""A large hub starts only as warm as it has time for, by the root of its seconds a slot: warmer, it loses more than it finds again."""
-QUICK_SECONDS_A_SLOT = 0.008
-"""Before it starts warmer than the least, a large hub is annealed from that: whoever stops early has a good plan too."""
+WARM, LARGE_WARM, COOL = 25.0, 5.0, 0.2
+"""In students: above 20 sessions change places. A large hub has no time for that: it loses more of its guided first plan than it finds again."""
+QUICK_SECONDS_A_SLOT, HOT_SECONDS_A_SLOT, HOT = 0.008, 0.015, 12.0
+"""With time for both and as much again, a large hub is first annealed quickly, so that whoever stops early has a good plan, and then shaken."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, LEAST_AGAIN_SECONDS, AGAIN_TEMPERATURES = 0.3, 2.0, (2.5, 0.25)
@@ -137,24 +135,19 @@ def cover(desk: Desk) -> None:
     if seconds <= 0:
         return  # no time is left, or no offer can meet anybody
     repair = desk.job.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else (_warmth(desk, seconds), COOL)
-    times = 1 if large or alone or repair else max(1, int(TIMES_SHARE * left / seconds))
-    if large and warm > LEAST_WARM:
-        quick = QUICK_SECONDS_A_SLOT * len(searcher.board.slot_offer)
-        searcher.anneal("annealing", quick, searcher.coverage(strict=True), LEAST_WARM, cool)
-        seconds -= quick
-    for _ in range(times):
-        searcher.anneal("annealing", seconds, searcher.coverage(strict=True), warm, cool)
-    if times > 1:
+    weights = searcher.coverage(strict=True)
+    quick, hot = (a_slot * len(searcher.board.slot_offer) for a_slot in (QUICK_SECONDS_A_SLOT, HOT_SECONDS_A_SLOT))
+    if repair:
+        searcher.anneal("annealing", seconds, weights, *REPAIR_TEMPERATURES)
+    elif large and seconds > 2 * (quick + hot):
+        searcher.anneal("annealing", quick, weights, LARGE_WARM, COOL)
+        searcher.anneal("annealing", seconds - quick, weights, LARGE_WARM, COOL, hot=HOT, hot_seconds=hot)
+    elif large or alone:
+        searcher.anneal("annealing", seconds, weights, LARGE_WARM if large else WARM, COOL)
+    else:
+        for _ in range(max(1, int(TIMES_SHARE * left / seconds))):
+            searcher.anneal("annealing", seconds, weights, WARM, COOL)
         searcher.adopt(searcher.best_rows)
-
-
-def _warmth(desk: Desk, seconds: float) -> float:
-    """Give the temperature from which a plan is found in so many seconds."""
-    if not desk.is_large:
-        return WARM
-    for_its_time = WARM_FOR_ITS_TIME * sqrt(seconds / len(desk.searcher.board.slot_offer))
-    return max(LEAST_WARM, min(LARGE_WARM, for_its_time))
 
 
 def neighbourhoods(desk: Desk) -> None:
