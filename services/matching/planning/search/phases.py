@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,16 @@ from services.matching.planning.search.searcher import Report, Searcher
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
 ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.6
-"""Where it doesn't take that long, annealing is begun again for so much of the time: warm enough, each time ends elsewhere."""
+"""Where it doesn't take that long, annealing is begun again for so much of the time (in a large hub for all of it): warm enough, each time ends elsewhere."""
 ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.04, 0.04
-LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
+LARGE_PAIRS, LARGE_ANNEAL_SHARE, LARGE_ANNEAL_SECONDS_A_SLOT = 100_000, 0.4, 0.1
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-WARM, LARGE_WARM, COOL = 25.0, 5.0, 0.2
-"""In students: above 20 sessions change places. A large hub has no time for that: it loses more of its guided first plan than it finds again."""
-QUICK_SECONDS_A_SLOT, HOT_SECONDS_A_SLOT, HOT = 0.008, 0.015, 12.0
-"""With time for both and as much again, a large hub is first annealed quickly, so that whoever stops early has a good plan, and then shaken."""
+WARM, COOL = 25.0, 0.2
+"""In students: above 20 sessions change places."""
+LEAST_WARM, LARGE_WARM, WARM_FOR_ITS_TIME = 5.0, 12.0, 45.0
+"""A large hub starts only as warm as it has time for, by the root of its seconds a slot: warmer, it loses more than it finds again."""
+QUICK_SECONDS_A_SLOT = 0.008
+"""Before it starts warmer than the least, a large hub is annealed from that: whoever stops early has a good plan too."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, LEAST_AGAIN_SECONDS, AGAIN_TEMPERATURES = 0.3, 2.0, (2.5, 0.25)
@@ -128,26 +130,34 @@ def cover(desk: Desk) -> None:
         alone and not large
     ):  # in a small hub others' prices come at once
         searcher.guide(guiding)
-    left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * len(searcher.board.slot_offer)
+    slots = len(searcher.board.slot_offer)
+    left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * slots
     if large:
-        enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else inf
-    seconds = min(ANNEAL_SHARE * left, enough)
+        enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else LARGE_ANNEAL_SECONDS_A_SLOT * slots
+    longest = ANNEAL_SHARE * left
+    seconds, times = min(longest, enough), 1
     if seconds <= 0:
         return  # no time is left, or no offer can meet anybody
-    repair = desk.job.problem.policy.repair
-    weights = searcher.coverage(strict=True)
-    quick, hot = (a_slot * len(searcher.board.slot_offer) for a_slot in (QUICK_SECONDS_A_SLOT, HOT_SECONDS_A_SLOT))
-    if repair:
-        searcher.anneal("annealing", seconds, weights, *REPAIR_TEMPERATURES)
-    elif large and seconds > 2 * (quick + hot):
-        searcher.anneal("annealing", quick, weights, LARGE_WARM, COOL)
-        searcher.anneal("annealing", seconds - quick, weights, LARGE_WARM, COOL, hot=HOT, hot_seconds=hot)
-    elif large or alone:
-        searcher.anneal("annealing", seconds, weights, LARGE_WARM if large else WARM, COOL)
-    else:
-        for _ in range(max(1, int(TIMES_SHARE * left / seconds))):
-            searcher.anneal("annealing", seconds, weights, WARM, COOL)
+    weights, repair = searcher.coverage(strict=True), desk.job.problem.policy.repair
+    warm, cool = REPAIR_TEMPERATURES if repair else (_warmth(desk, seconds), COOL)
+    if not (alone or repair):
+        times = max(1, round((longest if large else TIMES_SHARE * left) / seconds))
+    if large and not alone and warm > LEAST_WARM:
+        quick = QUICK_SECONDS_A_SLOT * slots
+        searcher.anneal("annealing", quick, weights, LEAST_WARM, cool)
+        seconds = (longest - quick) / times
+    for _ in range(times):
+        searcher.anneal("annealing", seconds, weights, warm, cool)
+    if times > 1:
         searcher.adopt(searcher.best_rows)
+
+
+def _warmth(desk: Desk, seconds: float) -> float:
+    """Give the temperature from which a plan is found in so many seconds."""
+    if not desk.is_large:
+        return WARM
+    for_its_time = WARM_FOR_ITS_TIME * sqrt(seconds / len(desk.searcher.board.slot_offer))
+    return max(LEAST_WARM, min(LARGE_WARM, for_its_time))
 
 
 def neighbourhoods(desk: Desk) -> None:

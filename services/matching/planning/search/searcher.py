@@ -136,38 +136,19 @@ class Searcher:
         self.report(self.best_rows, values, phase)
         return True
 
-    def anneal(
-        self,
-        phase: str,
-        seconds: float,
-        weights: Floats,
-        warm: float,
-        cool: float,
-        *,
-        hot: float = 0.0,
-        hot_seconds: float = 0.0,
-    ) -> None:
-        """Anneal from the present plan for so many seconds; the present plan is the best of it afterwards.
-
-        The temperature falls from `warm` to `cool`, after it has fallen from `hot` to `warm` in the first `hot_seconds`.
-        """
-
-        def temperature(gone: float) -> float:
-            if gone < hot_seconds:
-                return hot + (warm - hot) * gone / hot_seconds
-            share = min(1.0, (gone - hot_seconds) / (seconds - hot_seconds))
-            return cool + (warm - cool) * (1.0 - share) ** 3
-
+    def anneal(self, phase: str, seconds: float, weights: Floats, warm: float, cool: float) -> None:
+        """Anneal from the present plan for so many seconds; the present plan is the best of it afterwards."""
         if not len(self.board.slot_offer):
             return  # no offer can meet anybody
         kept = keep(self.state)
         begun, end = self.pace.spent(), min(self.pace.spent() + seconds, self.pace.end)
         while (now := self.pace.spent()) < end:
             span = min(CHUNK_SECONDS, end - now)
+            share, after = (now - begun) / seconds, (now + span - begun) / seconds
             moves = max(50, int(span * self._moves_a_second))
             before = kept.worth[0]
-            first, last = temperature(now - begun), temperature(now + span - begun)
-            anneal(self.board, self.state, weights, kept, moves, first, last)
+            hot, cold = (cool + (warm - cool) * (1.0 - min(1.0, gone)) ** 3 for gone in (share, after))
+            anneal(self.board, self.state, weights, kept, moves, hot, cold)
             self.pace.charge(moves=moves)
             self._measure(moves, self.pace.spent() - now)
             if kept.worth[0] > before:
