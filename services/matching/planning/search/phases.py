@@ -22,9 +22,9 @@ from services.matching.planning.search.searcher import Report, Searcher
 
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
-ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.6
+ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.3
 """Where it doesn't take that long, annealing is begun again for so much of the time (in a large hub for all of it): warm enough, each time ends elsewhere."""
-ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.04, 0.04
+ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE, LARGE_ANNEAL_SECONDS_A_SLOT = 100_000, 0.4, 0.1
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
 WARM, COOL = 25.0, 0.2
@@ -35,7 +35,7 @@ QUICK_SECONDS_A_SLOT = 0.008
 """Before it starts warmer than the least, a large hub is annealed from that: whoever stops early has a good plan too."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
-AGAIN_SHARE, LEAST_AGAIN_SECONDS, AGAIN_TEMPERATURES = 0.3, 2.0, (2.5, 0.25)
+AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
@@ -170,18 +170,16 @@ def neighbourhoods(desk: Desk) -> None:
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
-    large = desk.is_large
-    if "cover" not in desk.job.phases and large:
+    if "cover" not in desk.job.phases and desk.is_large:
         cover(desk)
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
     repair = desk.job.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES if large else (WARM, COOL)
+    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
-    least_again = LEAST_AGAIN_SECONDS if large else most_again
     ways: list[Callable[[float], None]] = [
         lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),
         lambda left: searcher.anneal(
-            "annealing", min(max(least_again, AGAIN_SHARE * left), most_again, left), weights, warm, cool
+            "annealing", min(max(2.0, AGAIN_SHARE * left), most_again, left), weights, warm, cool
         ),
     ]
     rates = [inf, inf]
