@@ -12,6 +12,7 @@ import pytest
 
 from services.matching.planning.model import Problem
 from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search import phases
 from services.matching.planning.search.messages import Job
 from services.matching.planning.search.phases import Desk, cover, first_plan
 from services.matching.planning.search.plan import rows_of_plan
@@ -25,8 +26,8 @@ def town() -> Problem:
     return fictional_area(schools=3, seed=5).problem
 
 
-def desk_of(problem: Problem, phases: tuple[str, ...], seconds: float = 8.0) -> Desk:
-    job = Job(problem, time.monotonic(), seconds, 1, True, phases)  # noqa: FBT003 - as a run gives it
+def desk_of(problem: Problem, names: tuple[str, ...], seconds: float = 8.0) -> Desk:
+    job = Job(problem, time.monotonic(), seconds, 1, True, names)  # noqa: FBT003 - as a run gives it
     return Desk(job, lambda *_: None, lambda _: None, queue.Queue())
 
 
@@ -62,6 +63,19 @@ def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
     repair = replace(town, policy=replace(town.policy, repair=True), in_force=())
     cover(desk_of(repair, SEARCH))
     assert len(ends) == 1
+
+
+def test_a_large_hub_starts_warmer_only_after_a_quick_plan(town: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    made = list[tuple[float, float]]()
+    monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append((said[1], said[3])))
+    desk = desk_of(town, SEARCH, 30.0)
+    cover(desk)
+    (quick, least), *again = made
+    assert least == phases.LEAST_WARM
+    assert {warm for _, warm in again} == {phases.LARGE_WARM}
+    assert sum(seconds for seconds, _ in made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left())
+    assert all(seconds > quick for seconds, _ in again)
 
 
 @pytest.mark.parametrize("without", ["time", "anybody who is able"])

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from services.matching.planning.checker import check_sessions
+from services.matching.planning.fillings import gains
 from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import Pin, Problem
+from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
 from services.matching.planning.search.plan import offers_that_differ, rows_in_force, rows_of_plan, sessions_of_rows
@@ -164,3 +166,13 @@ def test_a_neighbourhood_gives_up_any_number_of_further_encounters_for_one_stude
         rounds.play(searcher.state, weights, searcher.pace)
     assert searcher.state.value[COVERED] == 26
     assert_true(searcher)
+
+
+def test_what_vertices_promise_is_reckoned_by_the_loop_that_the_bound_has_compiled() -> None:
+    searcher = searcher_of(tiny_problem_with_levels(3), 3)
+    searcher.guide(1.0)
+    promise = searcher.promise_of_vertices(Classes.of(searcher.board))
+    assert promise is not None
+    assert len(promise) == len(searcher.board.v_offer)
+    kinds = {str(kind.dtype) for one in gains.signatures for kind in one if hasattr(kind, "dtype")}  # type: ignore[attr-defined]  # compiled functions have it
+    assert kinds == {"int64"}, "another kind would be compiled in the midst of a first run"
