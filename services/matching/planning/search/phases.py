@@ -121,14 +121,12 @@ def bound(desk: Desk) -> None:
 
 
 def cover(desk: Desk) -> None:
-    """Anneal for floors and coverage: the longer the better in a large hub, where that is what wins; but the bound needs its time too."""
+    """Anneal for floors and coverage, several times where that takes seconds; in a large hub for most of the time, as that is what wins there."""
     desk.take_shared()
     searcher, phases, large = desk.searcher, desk.job.phases, desk.is_large
     alone = "bound" in phases and "cover" in phases
     guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
-    if (large and guiding >= LARGE_GUIDE_SECONDS) or (
-        alone and not large
-    ):  # in a small hub others' prices come at once
+    if guiding >= LARGE_GUIDE_SECONDS if large else alone:  # in a small hub others' prices come at once
         searcher.guide(guiding)
     slots = len(searcher.board.slot_offer)
     left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * slots
