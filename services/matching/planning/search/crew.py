@@ -111,4 +111,5 @@ class Crew:
             process.wait()
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
-                    stream.close()
+                    with contextlib.suppress(OSError):  # what one that died has not taken is still to be written
+                        stream.close()
