@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import typer
 
 HOMES = {
-    "solve": "planning", "check": "planning", "explain": "planning", "scenario": "scenario",
+    "solve": "solving", "check": "planning", "explain": "planning", "scenario": "scenario",
     "demo": "demo", "up": "up", "down": "up", "run": "up", "migrate": "up", "letters": "letters", "review": "review",
     "import": "importing", "export-problem": "export_problem",
     "account": "accounts", "token": "accounts",

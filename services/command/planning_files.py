@@ -10,9 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from services.matching.planning.checker import check_sessions
 from services.matching.planning.faults import Fault, InvalidFile
-from services.matching.planning.levels import reckon_levels
 from services.matching.planning.model import Timetable
 from services.matching.planning.reading import ProblemFile, read_problem, read_timetable
 from services.matching.planning.writing import write_json
@@ -52,6 +50,8 @@ def timetable_of_problem(path: Path, problem_file: ProblemFile) -> Timetable:
 
 def sound_timetable_of_problem(path: Path, problem_file: ProblemFile) -> Timetable:
     """Read a timetable of this very problem that keeps every hard rule, or end with exit code 2."""
+    from services.matching.planning.checker import check_sessions
+
     planned = timetable_of_problem(path, problem_file)
     broken = check_sessions(problem_file.problem, planned.sessions)
     if broken:
@@ -77,6 +77,9 @@ def check_writable(output: Path) -> None:
 
 def check_before_writing(problem_file: ProblemFile, timetable: Timetable) -> None:
     """Check rules and levels of what is about to be written; a fault here is the program's own (exit code 1)."""
+    from services.matching.planning.checker import check_sessions
+    from services.matching.planning.levels import reckon_levels
+
     broken = [f"{each.code}: {each.message}" for each in check_sessions(problem_file.problem, timetable.sessions)]
     reckoned = reckon_levels(problem_file.problem, timetable.sessions)
     if [(level.name, level.value) for level in timetable.levels] != [(level.name, level.value) for level in reckoned]:

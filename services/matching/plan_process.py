@@ -41,7 +41,7 @@ def _plan(problem: Path, output: Path, seconds: float, workers: int, seed: int) 
     from services.matching.planning.checker import check
     from services.matching.planning.faults import InvalidFile
     from services.matching.planning.reading import read_problem
-    from services.matching.planning.solve import Budget, Progress, crew_for, solve
+    from services.matching.planning.solve import Budget, Progress, solve, start_crew
     from services.matching.planning.writing import timetable_to_json, write_json
 
     def tell(progress: Progress) -> None:
@@ -53,7 +53,7 @@ def _plan(problem: Path, output: Path, seconds: float, workers: int, seed: int) 
         }
         print(json.dumps(line), flush=True)
 
-    with crew_for(workers, deterministic=False) as crew:
+    with start_crew() as crew:
         try:
             problem_file = read_problem(problem)
         except InvalidFile as error:

@@ -252,7 +252,7 @@ def interrupted_at(module: str, number: signal.Signals, *arguments: str | Path) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("module", ["typer", "services.command.planning", "numpy"])
+@pytest.mark.parametrize("module", ["typer", "services.command.solving", "services.matching.planning.model"])
 def test_a_signal_while_it_loads_ends_it_without_a_trace(
     module: str, number: signal.Signals, problem: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,17 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProblemFile:
-    """A valid problem, the hash that timetables name it by, and its JSON as it was written (unknown fields included)."""
+    """A valid problem, and its JSON as it was written (unknown fields included)."""
 
     problem: Problem
-    sha256: str
     raw: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash that timetables name the problem by, reckoned when first asked for (half a second for a county)."""
+        return canonical_sha256(self.raw)
 
     def kept_records(self) -> dict[int, Any]:
         """Give every record by the `id` of the raw part that it was read from, for `reread_patched`."""
@@ -72,8 +77,7 @@ def read_problem(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> Pro
 @nothing_collected()
 def problem_file_from_json(tree: Any) -> ProblemFile:
     """Make a problem file of a JSON tree (as of `writing.problem_to_json`); raises `InvalidFile`."""
-    problem = problem_from_json(tree)
-    return ProblemFile(problem, canonical_sha256(tree), tree)
+    return ProblemFile(problem_from_json(tree), tree)
 
 
 def problem_from_json(tree: Any) -> Problem:

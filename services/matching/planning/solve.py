@@ -66,18 +66,18 @@ def solve(
 ) -> Timetable:
     """Plan a hub's year. Always returns a valid timetable within the budget; see `Budget` and `StopFlag`.
 
-    The `crew` is one that `crew_for` has started for this budget; without it, processes are started now.
+    The `crew` is one that `start_crew` has started; without it, processes are started now.
     """
     from services.matching.planning.search.run import Run
 
     return Run(problem_file, budget, on_progress, stop or NeverStop()).timetable(crew)
 
 
-def crew_for(workers: int, *, deterministic: bool) -> Crew:
-    """Start the worker processes of a run, which load while the problem is read; a context manager that ends them."""
+def start_crew() -> Crew:
+    """Start the first worker process of a run, which loads while the problem is read; a context manager that ends them all."""
     from services.matching.planning.search.crew import Crew
 
-    return Crew(workers_of(workers, deterministic=deterministic))
+    return Crew()
 
 
 def workers_of(asked: int, *, deterministic: bool) -> int:

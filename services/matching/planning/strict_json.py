@@ -108,12 +108,29 @@ def load_json(source: Path | bytes, *, limit_bytes: int = LIMIT_BYTES) -> Any:
         )
         if loader.refused_any or "\\ud" in text or "\\uD" in text:
             _refuse_what_is_no_json(tree)
+        _refuse_beyond_limit_of_nesting(tree)
         return tree
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         _refuse(f"this is not JSON: {error.msg} at {where}", f"Correct the text at {where}")
     except RecursionError:
         _refuse_deep_nesting()
+
+
+def _refuse_beyond_limit_of_nesting(tree: Any) -> None:
+    """Refuse what is nested so deeply that not every reader can follow."""
+    level, levels = [tree], 0
+    while level:
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, dict | list)
+        ]
+        levels += 1
+        if levels > MOST_LEVELS_OF_NESTING + 1:  # the file itself is one
+            _refuse_deep_nesting()
 
 
 def _refuse_deep_nesting() -> Any:

@@ -12,7 +12,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from services.matching.planning.bound import certify
+from services.matching.planning.bound.certify import certify
 from services.matching.planning.certificate import verify_certificate
 from services.matching.planning.compiled import forget_others
 from services.matching.planning.reading import problem_file_from_json
@@ -45,10 +45,8 @@ def warm() -> None:
 
 
 def _go_through(phases: tuple[str, ...]) -> None:
-    job = Job(
-        fictional_area(schools=2).problem, time.monotonic(), _WORK_SECONDS, seed=1, deterministic=True, phases=phases
-    )
-    desk = Desk(job, lambda *_: None, lambda _: None, queue.Queue())
+    job = Job(time.monotonic(), _WORK_SECONDS, seed=1, deterministic=True, phases=phases)
+    desk = Desk(fictional_area(schools=2).problem, job, lambda *_: None, lambda _: None, queue.Queue())
     for phase in phases:
         PHASES[phase](desk)
 

@@ -1,5 +1,1 @@
-"""The certified bound on the students that any timetable can cover."""
-
-from services.matching.planning.bound.certify import BoundResult, certify
-
-__all__ = ["BoundResult", "certify"]
+"""The certified bound on the students that any timetable can cover; prices alone, which guide the search, load no solver."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from services.matching.planning.geometry import KM_TOLERANCE, km_table, travel_minutes_table
 from services.matching.planning.model import Problem
+from services.matching.planning.search.rows import Numbers
 from services.matching.planning.search.vertices import starts_of_windows, vertices_of_offer
 
 Ints = NDArray[np.int64]
@@ -107,19 +108,6 @@ def _scale_of(numbers: list[Decimal], problem: Problem) -> int:
 
 def _bits(sections: Any) -> int:
     return sum(1 << (ord(section) - ord("A")) for section in sections)
-
-
-class Numbers:
-    """From ids to rows of the board and back."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.offers = {offer.id: i for i, offer in enumerate(problem.offers)}
-        self.groups = {group.id: i for i, group in enumerate(problem.groups)}
-        self.schools = {school.id: i for i, school in enumerate(problem.schools)}
-        self.employers = {employer.id: i for i, employer in enumerate(problem.employers)}
-        self.presenters: dict[str, int] = {}
-        for offer in problem.offers:
-            self.presenters.setdefault(offer.presenter, len(self.presenters))
 
 
 class _Reach:
@@ -236,8 +224,8 @@ def _laid_out(columns: list[Ints], count: int, offers: int, groups: int) -> dict
     order = np.argsort(start_vertex, kind="stable")
     vs_first = _offsets(np.bincount(start_vertex, minlength=count))
     v_start = start[order]
-    by_vertex = np.lexsort((group, group_vertex))
-    by_group = np.lexsort((group_vertex, group))
+    by_vertex = np.argsort(group_vertex * groups + group, kind="stable")
+    by_group = np.argsort(group * count + group_vertex, kind="stable")
     first_date = int(v_start.min() // MINUTES_A_DAY) if count else 0
     return {
         "v_offer": v_offer.astype(np.int64),

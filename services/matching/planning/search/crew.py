@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from services.matching.planning.search.frames import receive, send
+from services.matching.planning.search.frames import packed, receive, send_packed
 
 _WORKER = "services.matching.planning.search.worker"
 
@@ -41,24 +41,28 @@ class Used:
 
 
 class Crew:
-    """Worker processes; what they send arrives in `inbox` as (worker, message). A context manager that ends them all."""
+    """Worker processes; what they send arrives in `inbox` as (worker, message). A context manager that ends them all.
 
-    def __init__(self, size: int) -> None:
+    The first is there at once, to load while the problem is read; any other starts when it is first told something, so
+    that they do not take the first one's time.
+    """
+
+    def __init__(self) -> None:
         self.inbox: queue.Queue[tuple[int, Any]] = queue.Queue()
         self.used = Used()
         self._measured_at = 0.0
-        self._processes = [self._start() for _ in range(size)]
-        for number in range(size):
-            threading.Thread(target=self._listen, args=(number,), daemon=True).start()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._start()
 
-    @staticmethod
-    def _start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+    def _start(self) -> None:
+        process = subprocess.Popen(
             [sys.executable, "-m", _WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the planning process, which still needs what they have found
         )
+        self._processes.append(process)
+        threading.Thread(target=self._listen, args=(len(self._processes) - 1,), daemon=True).start()
 
     def _listen(self, number: int) -> None:
         stream = self._processes[number].stdout
@@ -72,17 +76,26 @@ class Crew:
 
     @property
     def pids(self) -> list[int]:
-        """Return the process ids of all workers."""
+        """Return the process ids of all workers that are started."""
         return [process.pid for process in self._processes]
 
     def tell(self, number: int, message: Any) -> None:
-        """Send a worker a message; one that has gone is left alone."""
-        stream = self._processes[number].stdin
-        try:
-            if stream is not None:
-                send(stream, message)
-        except OSError:
-            return
+        """Send a worker a message, once it is started; one that has gone is left alone."""
+        while number >= len(self._processes):
+            self._start()
+        self._send(self._processes[number], packed(message))
+
+    def tell_all(self, message: Any) -> None:
+        """Send all workers that are started one message."""
+        body = packed(message)
+        for process in self._processes:
+            self._send(process, body)
+
+    @staticmethod
+    def _send(process: subprocess.Popen[bytes], body: bytes) -> None:
+        with contextlib.suppress(OSError):  # it has gone
+            if process.stdin is not None:
+                send_packed(process.stdin, body)
 
     def measure_now_and_then(self) -> None:
         """Measure at most every few seconds: reading proportional memory is not free."""

@@ -30,7 +30,7 @@ from services.matching.planning.search.board import (
     Board,
 )
 from services.matching.planning.search.conflicts import rows_over_items
-from services.matching.planning.search.plan import COLUMNS, Rows
+from services.matching.planning.search.rows import COLUMNS, Rows
 from services.matching.planning.search.state import empty_state, points_of, told_students
 
 MOST_CHOICES = 12_000

@@ -11,10 +11,19 @@ from services.matching.planning.collecting import nothing_collected
 _LENGTH = struct.Struct("<Q")
 
 
+def packed(message: Any) -> bytes:
+    """Pickle a message that is to be sent more than once."""
+    with nothing_collected():
+        return pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+
+
 def send(stream: IO[bytes], message: Any) -> None:
     """Write one message; raises OSError if the other side has gone."""
-    with nothing_collected():
-        body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    send_packed(stream, packed(message))
+
+
+def send_packed(stream: IO[bytes], body: bytes) -> None:
+    """Write one message that is pickled already; raises OSError if the other side has gone."""
     stream.write(_LENGTH.pack(len(body)))
     stream.write(body)
     stream.flush()

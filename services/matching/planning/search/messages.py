@@ -6,21 +6,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from services.matching.planning.model import Problem
-
 if TYPE_CHECKING:
-    from services.matching.planning.search.plan import Rows
+    from services.matching.planning.search.rows import Rows
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is asked to do: each phase in turn, all from one problem.
+    """What a worker is asked to do with the problem that is sent next: each phase in turn.
 
     `started` is the `time.monotonic()` value of the process start (one clock for all processes of a machine); the job
     ends `end` seconds after it. `phases` are names from `phases.PHASES`.
     """
 
-    problem: Problem
     started: float
     end: float
     seed: int

@@ -11,8 +11,8 @@ from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import Level, Problem, Proof, Session
 from services.matching.planning.search.level_bounds import level_bounds
 from services.matching.planning.search.messages import Bounded, Found, Proven
-from services.matching.planning.search.plan import Rows, rows_of_pins, sessions_of_rows
 from services.matching.planning.search.ranking import COVERED, rank
+from services.matching.planning.search.rows import Rows, rows_of_pins, sessions_of_rows
 from services.matching.planning.standing import still_standing
 
 

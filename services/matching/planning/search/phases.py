@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, sqrt
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -23,16 +23,14 @@ from services.matching.planning.search.searcher import Report, Searcher
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
 ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.3
-"""Where it doesn't take that long, annealing is begun again for so much of the time (in a large hub for all of it): warm enough, each time ends elsewhere."""
+"""Where it doesn't take that long, a small hub's annealing is begun again for so much of the time: warm enough, each time ends elsewhere."""
 ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
-LARGE_PAIRS, LARGE_ANNEAL_SHARE, LARGE_ANNEAL_SECONDS_A_SLOT = 100_000, 0.4, 0.1
+LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-WARM, COOL = 25.0, 0.2
-"""In students: above 20 sessions change places."""
-LEAST_WARM, LARGE_WARM, WARM_FOR_ITS_TIME = 5.0, 12.0, 45.0
-"""A large hub starts only as warm as it has time for, by the root of its seconds a slot: warmer, it loses more than it finds again."""
-QUICK_SECONDS_A_SLOT = 0.008
-"""Before it starts warmer than the least, a large hub is annealed from that: whoever stops early has a good plan too."""
+WARM, LARGE_WARM, COOL = 25.0, 5.0, 0.2
+"""In students: above 20 sessions change places, and a large hub has no time to find as good places for all of them again."""
+QUICK_SECONDS_A_SLOT, QUICK_SHARE = 0.008, 0.25
+"""Where that is no larger part of its time, a large hub is annealed quickly before: whoever stops early has a good plan too."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
@@ -49,8 +47,9 @@ BOUND_SHARE, LARGE_BOUND_SHARE = 0.4, 0.6
 
 @dataclass
 class Desk:
-    """What a worker has before it: its job, how it reports, and what others have sent it."""
+    """What a worker has before it: the problem, its job, how it reports, and what others have sent it."""
 
+    problem: Problem
     job: Job
     report: Report
     tell: Callable[[Any], None]
@@ -67,7 +66,7 @@ class Desk:
     @cached_property
     def searcher(self) -> Searcher:
         """Return the search, its board built when it is first asked for."""
-        searcher = Searcher(self.job.problem, self.job.seed, self.pace, self.report)
+        searcher = Searcher(self.problem, self.job.seed, self.pace, self.report)
         searcher.listen = self.listen
         return searcher
 
@@ -83,7 +82,7 @@ class Desk:
             if isinstance(message, Shared):
                 self.shared = message
             elif isinstance(message, Prices):
-                self.searcher.follow(Guidance.of_certificate(self.job.problem, message.certificate))
+                self.searcher.follow(Guidance.of_certificate(self.problem, message.certificate))
 
     def take_shared(self) -> bool:
         """Join the best plan of all workers with our own; tell whether that changed it."""
@@ -105,7 +104,7 @@ def first_plan(desk: Desk) -> None:
 
 def bound(desk: Desk) -> None:
     """Certify a bound on the students that can be covered, with a part of what is left of the budget."""
-    from services.matching.planning.bound import BoundResult, certify
+    from services.matching.planning.bound.certify import BoundResult, certify
 
     def tell(result: BoundResult) -> None:
         desk.bound = min(desk.bound, result.bound)
@@ -114,9 +113,9 @@ def bound(desk: Desk) -> None:
     others_search = "cover" not in desk.job.phases
     share = LARGE_BOUND_SHARE if others_search and desk.is_large else BOUND_SHARE
     seconds = desk.pace.left() * share
-    result = certify(desk.job.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell)
+    result = certify(desk.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell)
     tell(result)
-    desk.searcher.follow(Guidance.of_certificate(desk.job.problem, result.certificate))
+    desk.searcher.follow(Guidance.of_certificate(desk.problem, result.certificate))
     desk.pace.charge(solver=seconds / SOLVER_SECONDS)
 
 
@@ -130,32 +129,24 @@ def cover(desk: Desk) -> None:
         searcher.guide(guiding)
     slots = len(searcher.board.slot_offer)
     left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * slots
-    if large:
-        enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else LARGE_ANNEAL_SECONDS_A_SLOT * slots
     longest = ANNEAL_SHARE * left
+    if large:
+        enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else longest
     seconds, times = min(longest, enough), 1
     if seconds <= 0:
         return  # no time is left, or no offer can meet anybody
-    weights, repair = searcher.coverage(strict=True), desk.job.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else (_warmth(desk, seconds), COOL)
-    if not (alone or repair):
-        times = max(1, round((longest if large else TIMES_SHARE * left) / seconds))
-    if large and not alone and warm > LEAST_WARM:
-        quick = QUICK_SECONDS_A_SLOT * slots
-        searcher.anneal("annealing", quick, weights, LEAST_WARM, cool)
-        seconds = (longest - quick) / times
+    weights, repair = searcher.coverage(strict=True), desk.problem.policy.repair
+    warm, cool = REPAIR_TEMPERATURES if repair else (LARGE_WARM if large else WARM, COOL)
+    if not (alone or repair or large):
+        times = max(1, round(TIMES_SHARE * left / seconds))
+    quick = QUICK_SECONDS_A_SLOT * slots
+    if large and not (alone or repair) and quick < QUICK_SHARE * seconds:
+        searcher.anneal("annealing", quick, weights, warm, cool)
+        seconds -= quick
     for _ in range(times):
         searcher.anneal("annealing", seconds, weights, warm, cool)
     if times > 1:
         searcher.adopt(searcher.best_rows)
-
-
-def _warmth(desk: Desk, seconds: float) -> float:
-    """Give the temperature from which a plan is found in so many seconds."""
-    if not desk.is_large:
-        return WARM
-    for_its_time = WARM_FOR_ITS_TIME * sqrt(seconds / len(desk.searcher.board.slot_offer))
-    return max(LEAST_WARM, min(LARGE_WARM, for_its_time))
 
 
 def neighbourhoods(desk: Desk) -> None:
@@ -171,7 +162,7 @@ def neighbourhoods(desk: Desk) -> None:
     if "cover" not in desk.job.phases and desk.is_large:
         cover(desk)
     rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
-    repair = desk.job.problem.policy.repair
+    repair = desk.problem.policy.repair
     warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     ways: list[Callable[[float], None]] = [
@@ -221,7 +212,7 @@ def whole_hub(desk: Desk) -> None:
         return
     if len(Classes.of(searcher.board).able) > PAIRS_A_SECOND * seconds:
         return
-    bound, wanted = WholeHub(desk.job.problem).search(searcher.best_rows, seconds)
+    bound, wanted = WholeHub(desk.problem).search(searcher.best_rows, seconds)
     if bound is not None and bound < desk.bound:
         desk.bound = bound
         desk.tell(Bounded(bound, None))

@@ -14,7 +14,7 @@ from services.matching.planning.search.board import NO_LIMIT
 from services.matching.planning.search.exact import WholeModel
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import SOLVER_SECONDS
-from services.matching.planning.search.plan import Rows, rows_of_pins, with_pins
+from services.matching.planning.search.rows import Rows, rows_of_pins, with_pins
 
 if TYPE_CHECKING:
     from services.matching.planning.search.searcher import Searcher

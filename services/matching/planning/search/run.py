@@ -5,19 +5,19 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from services.matching.planning.explanation.explain import Explainer
-from services.matching.planning.explanation_check import NOT_PROVEN
 from services.matching.planning.model import Proof, Remedy, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Prices, Proven, Shared
-from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
 from services.matching.planning.search.touched import touched_by
 from services.matching.planning.solve import workers_of
 
 if TYPE_CHECKING:
+    from services.matching.planning.explanation.explain import Explainer
+    from services.matching.planning.search.outcome import Outcome
     from services.matching.planning.solve import Budget, Progress, StopFlag
 
 TICK_SECONDS = 0.05
@@ -42,10 +42,8 @@ class Run:
     def __init__(
         self, problem_file: ProblemFile, budget: Budget, on_progress: Callable[[Progress], None], stop: StopFlag
     ) -> None:
-        self.problem_file, self.problem, self.sha256 = problem_file, problem_file.problem, problem_file.sha256
+        self.problem_file, self.problem = problem_file, problem_file.problem
         self.budget, self.on_progress, self.stop = budget, on_progress, stop
-        self.outcome = Outcome(self.problem)
-        self._explainer = Explainer(self.problem)
         self._writing = self._reserve = LEAST_RESERVE_SECONDS
         self._workers = workers_of(budget.workers, deterministic=budget.deterministic)
         self._working: set[int] = set()
@@ -54,13 +52,26 @@ class Run:
         self._prices: tuple[int, Prices] | None = None
         self._used = Used()
 
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What the run has come to; loaded while the workers already have their jobs."""
+        from services.matching.planning.search.outcome import Outcome
+
+        return Outcome(self.problem)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from services.matching.planning.explanation.explain import Explainer
+
+        return Explainer(self.problem)
+
     def timetable(self, crew: Crew | None = None) -> Timetable:
         """Search until the budget, the stop flag or a proof ends it; then write the best plan.
 
         Without a crew that was started before, one is started here.
         """
         if self.problem.groups and self.problem.offers and self._has_time():
-            with crew or Crew(self._workers) as crew:
+            with crew or Crew() as crew:
                 self._start(crew)
                 self._follow(crew)
                 crew.measure()
@@ -70,7 +81,6 @@ class Run:
     def _start(self, crew: Crew) -> None:
         for number, phases in enumerate(phases_of(self._workers)):
             job = Job(
-                self.problem,
                 self.budget.started,
                 self._search_end(),
                 self.budget.seed + number,
@@ -79,6 +89,8 @@ class Run:
             )
             self._working.add(number)
             crew.tell(number, job)
+        crew.tell_all(self.problem)
+        _ = self.outcome  # loaded while the workers set out
 
     def _search_end(self) -> float:
         """Return when workers should be done, in seconds since the start.
@@ -158,6 +170,7 @@ class Run:
 
     def _measure_reserve(self) -> None:
         """Check the first plan now: it is the one to fall back on, and tells how long writing the last one will take."""
+        _ = self.problem_file.sha256  # reckoned once
         begun = time.monotonic()
         self.outcome.check_first()
         self._writing = LEAST_RESERVE_SECONDS + 2.0 * (time.monotonic() - begun)
@@ -167,6 +180,9 @@ class Run:
     def _written(self) -> Timetable:
         if self.stop.is_set() and not self.budget.deterministic:
             self._explainer.give_up()
+        from services.matching.planning.explanation_check import NOT_PROVEN
+        from services.matching.planning.search.outcome import levels_with_bounds, proof_of
+
         begun = time.monotonic()
         sessions = self.outcome.checked_sessions()
         levels = levels_with_bounds(self.problem, sessions, self.outcome)
@@ -179,7 +195,9 @@ class Run:
             # hardly anybody has a place yet who could be named as crowding others out: only the plainest bound fits
             proof = Proof(proof.covered, students := self.outcome.students, 1 - proof.covered / students, "students")
             unmet = self._explained(sessions, proof.bound, optimal=False)
-        return Timetable(self.sha256, sessions, levels, proof, unmet, self._remedies(sessions), self._stats(sessions))
+        return Timetable(
+            self.problem_file.sha256, sessions, levels, proof, unmet, self._remedies(sessions), self._stats(sessions)
+        )
 
     def _explained(self, sessions: tuple[Session, ...], bound: int, *, optimal: bool) -> tuple[Unmet, ...]:
         return self._explainer.explain(sessions, bound, seconds=self._seconds_to_explain(), optimal=optimal)

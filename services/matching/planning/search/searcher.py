@@ -14,16 +14,7 @@ from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.filling import Floats, fill_all, worth
 from services.matching.planning.search.guidance import Guidance, guidance
 from services.matching.planning.search.pace import MOVES_A_SECOND, Pace
-from services.matching.planning.search.plan import (
-    Rows,
-    clear,
-    no_rows,
-    offers_that_differ,
-    place_rows,
-    rows_in_force,
-    rows_of_pins,
-    rows_of_plan,
-)
+from services.matching.planning.search.plan import clear, place_rows, rows_of_plan
 from services.matching.planning.search.ranking import (
     CHANGES,
     FLOOR,
@@ -34,6 +25,7 @@ from services.matching.planning.search.ranking import (
     level_weights,
     rank,
 )
+from services.matching.planning.search.rows import Rows, no_rows, offers_that_differ, rows_in_force, rows_of_pins
 from services.matching.planning.search.seating import Wanted, hold
 from services.matching.planning.search.state import empty_state
 

@@ -16,7 +16,7 @@ from services.matching.planning.model import Problem
 from services.matching.planning.relaxation import Relaxation, relax
 from services.matching.planning.search.conflicts import Rows
 from services.matching.planning.search.occasions import Crowd, occasions_of
-from services.matching.planning.search.plan import Rows as PlanRows
+from services.matching.planning.search.rows import Rows as PlanRows
 from services.matching.planning.search.seating import Wanted
 from services.matching.planning.search.sittings import Floors, Items, Sitting, Sittings
 

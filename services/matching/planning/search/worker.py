@@ -13,11 +13,12 @@ import threading
 import traceback
 from typing import IO, TYPE_CHECKING, Any
 
+from services.matching.planning.model import Problem
 from services.matching.planning.search.frames import receive, send
 from services.matching.planning.search.messages import Done, Failed, Found, Job
 
 if TYPE_CHECKING:
-    from services.matching.planning.search.plan import Rows
+    from services.matching.planning.search.rows import Rows
 
 
 def _listen(stream: IO[bytes], inbox: queue.Queue[Any]) -> None:
@@ -41,10 +42,10 @@ def main() -> None:
     def report(rows: Rows, values: tuple[int, ...], phase: str) -> None:
         send(out, Found(rows, values, phase))
 
-    job = inbox.get()
-    if not isinstance(job, Job):
-        raise TypeError("the first message of a worker is its job")
-    desk = Desk(job, report, lambda message: send(out, message), inbox)
+    job, problem = inbox.get(), inbox.get()
+    if not (isinstance(job, Job) and isinstance(problem, Problem)):
+        raise TypeError("the first messages of a worker are its job and the problem")
+    desk = Desk(problem, job, report, lambda message: send(out, message), inbox)
     for name in job.phases:
         try:
             PHASES[name](desk)

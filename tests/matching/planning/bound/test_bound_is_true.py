@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.planning.bound import certify
+from services.matching.planning.bound.certify import certify
 from services.matching.planning.bound.prices import SCALE, PriceRows
 from services.matching.planning.certificate import verify_certificate
 from services.matching.planning.checker import check_sessions

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.planning.bound import certify
+from services.matching.planning.bound.certify import certify
 from services.matching.planning.certificate import CertificateRefused, verify_certificate
 from services.matching.planning.model import Problem
 from services.matching.planning.scenario import fictional_area

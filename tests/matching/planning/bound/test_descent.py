@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from services.matching.planning.bound import certify
+from services.matching.planning.bound.certify import certify
 from services.matching.planning.bound.descent import Descent, evaluated
 from services.matching.planning.bound.prices import PriceRows
 from services.matching.planning.certificate import verify_certificate

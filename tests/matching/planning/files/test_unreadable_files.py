@@ -49,9 +49,11 @@ def test_what_is_no_strict_json_is_refused(text: str, told: str) -> None:
     assert told in refusal(text.encode())
 
 
-def test_nesting_is_followed_to_a_hundred_levels_and_refused_far_beyond() -> None:
+def test_nesting_is_followed_to_a_hundred_levels_and_refused_beyond() -> None:
     deep = json.dumps(make_tree())[:-1] + ', "note": ' + "[" * 100 + "]" * 100 + "}"
     assert read_problem(deep.encode()).sha256
+    deeper = json.dumps(make_tree())[:-1] + ', "note": ' + '[{"a": ' * 51 + "1" + "}]" * 51 + "}"
+    assert "nested too deeply" in refusal(deeper.encode())
     tower: list[Any] = []
     for _ in range(5000):
         tower = [tower]

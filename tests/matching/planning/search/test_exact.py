@@ -15,8 +15,8 @@ from services.matching.planning.levels import reckon_levels
 from services.matching.planning.model import Problem
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
-from services.matching.planning.search.plan import sessions_of_rows
 from services.matching.planning.search.proving import prove
+from services.matching.planning.search.rows import sessions_of_rows
 from services.matching.planning.search.searcher import Searcher
 from tests.matching.planning.search.every_plan import TooMany, best_levels, tiny_problem_with_levels
 

@@ -16,15 +16,10 @@ from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.neighbourhood import Neighbourhood
 from services.matching.planning.search.occasions import Crowd, Occasion
 from services.matching.planning.search.pace import Pace
-from services.matching.planning.search.plan import (
-    rows_in_force,
-    rows_of_pins,
-    rows_of_plan,
-    sessions_of_rows,
-    with_pins,
-)
+from services.matching.planning.search.plan import rows_of_plan
 from services.matching.planning.search.ranking import COVERED
 from services.matching.planning.search.rounds import Rounds
+from services.matching.planning.search.rows import rows_in_force, rows_of_pins, sessions_of_rows, with_pins
 from services.matching.planning.search.searcher import Searcher
 from services.matching.planning.search.seating import seat_classes
 from services.matching.planning.search.sittings import Floors, Items, Sittings

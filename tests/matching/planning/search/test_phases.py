@@ -27,8 +27,8 @@ def town() -> Problem:
 
 
 def desk_of(problem: Problem, names: tuple[str, ...], seconds: float = 8.0) -> Desk:
-    job = Job(problem, time.monotonic(), seconds, 1, True, names)  # noqa: FBT003 - as a run gives it
-    return Desk(job, lambda *_: None, lambda _: None, queue.Queue())
+    job = Job(time.monotonic(), seconds, 1, True, names)  # noqa: FBT003 - as a run gives it
+    return Desk(problem, job, lambda *_: None, lambda _: None, queue.Queue())
 
 
 @pytest.fixture
@@ -65,17 +65,20 @@ def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
     assert len(ends) == 1
 
 
-def test_a_large_hub_starts_warmer_only_after_a_quick_plan(town: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "repair", "times"), [(60.0, False, 2), (1.0, False, 1), (60.0, True, 1)])
+def test_a_large_hub_is_annealed_for_long_after_a_quick_plan(
+    town: Problem, monkeypatch: pytest.MonkeyPatch, seconds: float, repair: bool, times: int
+) -> None:
     monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     made = list[tuple[float, float]]()
     monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append((said[1], said[3])))
-    desk = desk_of(town, SEARCH, 30.0)
+    hub = replace(town, policy=replace(town.policy, repair=True), in_force=()) if repair else town
+    desk = desk_of(hub, SEARCH, seconds)
     cover(desk)
-    (quick, least), *again = made
-    assert least == phases.LEAST_WARM
-    assert {warm for _, warm in again} == {phases.LARGE_WARM}
+    assert len(made) == times
+    assert {warm for _, warm in made} == {phases.REPAIR_TEMPERATURES[0] if repair else phases.LARGE_WARM}
     assert sum(seconds for seconds, _ in made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left())
-    assert all(seconds > quick for seconds, _ in again)
+    assert made[0][0] <= made[-1][0]
 
 
 @pytest.mark.parametrize("without", ["time", "anybody who is able"])

@@ -16,10 +16,11 @@ from services.matching.planning.model import Pin, Problem
 from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
-from services.matching.planning.search.plan import offers_that_differ, rows_in_force, rows_of_plan, sessions_of_rows
+from services.matching.planning.search.plan import rows_of_plan
 from services.matching.planning.search.proving import prove
 from services.matching.planning.search.ranking import CHANGES, COVERED, LEVEL_NAMES
 from services.matching.planning.search.rounds import Rounds
+from services.matching.planning.search.rows import offers_that_differ, rows_in_force, sessions_of_rows
 from services.matching.planning.search.searcher import Searcher
 from tests.matching.planning.builders import (
     ALL_WEEK,

@@ -15,11 +15,11 @@ from services.matching.planning.explanation.explain import Explainer
 from services.matching.planning.model import Problem, Timetable
 from services.matching.planning.reading import ProblemFile, problem_file_from_json
 from services.matching.planning.scenario import fictional_area
-from services.matching.planning.search import run
+from services.matching.planning.search import outcome, run
 from services.matching.planning.search.messages import Bounded
 from services.matching.planning.search.outcome import levels_with_bounds
 from services.matching.planning.search.run import Run
-from services.matching.planning.solve import Budget, NeverStop, Progress, crew_for, solve
+from services.matching.planning.solve import Budget, NeverStop, Progress, solve, start_crew
 from services.matching.planning.writing import problem_to_json, timetable_to_json
 
 SCHOOLS = 3
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_bytes(town: ProblemFile) -> None:
 
 
 def test_a_crew_that_was_started_before_does_the_work(town: ProblemFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    with crew_for(4, deterministic=True) as crew:
+    with start_crew() as crew:
         assert len(crew.pids) == 1
         monkeypatch.delattr(run, "Crew")  # none is started besides
         timetable = solve(town, budget(6.0, deterministic=True), crew=crew)
@@ -129,7 +129,7 @@ def test_reasons_get_no_time_that_a_busy_machine_needs_to_write_the_plan(
         given.append(seconds)
         return explain(self, *arguments, seconds=seconds, **more)
 
-    monkeypatch.setattr(run, "levels_with_bounds", slowly)
+    monkeypatch.setattr(outcome, "levels_with_bounds", slowly)
     monkeypatch.setattr(Explainer, "explain", noted)
     without_offers = file_of(replace(town.problem, offers=(), pledges=()))
     assert_holds(without_offers, solve(without_offers, budget(4.0)))

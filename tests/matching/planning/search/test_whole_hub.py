@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from services.matching.planning.bound import certify
+from services.matching.planning.bound.certify import certify
 from services.matching.planning.checker import check_sessions
 from services.matching.planning.model import Problem
 from services.matching.planning.reading import ProblemFile
@@ -21,8 +21,8 @@ from services.matching.planning.search.messages import Bounded, Found, Job, Pric
 from services.matching.planning.search.outcome import Outcome, levels_with_bounds, proof_of
 from services.matching.planning.search.pace import Pace
 from services.matching.planning.search.phases import Desk
-from services.matching.planning.search.plan import no_rows, rows_of_pins, sessions_of_rows
 from services.matching.planning.search.ranking import COVERED
+from services.matching.planning.search.rows import no_rows, rows_of_pins, sessions_of_rows
 from services.matching.planning.search.run import Run
 from services.matching.planning.search.searcher import Searcher
 from services.matching.planning.search.whole_hub import WholeHub
@@ -87,8 +87,8 @@ def test_prices_are_followed_at_once_and_a_plan_waits_until_it_is_taken() -> Non
     problem = fictional_area(schools=2).problem
     certificate = certify(problem, seconds=2.0, deterministic=True).certificate
     inbox: queue.Queue[Any] = queue.Queue()
-    job = Job(problem, time.monotonic(), 10.0, 1, deterministic=False, phases=("cover",))
-    desk = Desk(job, lambda *_: None, lambda _: None, inbox)
+    job = Job(time.monotonic(), 10.0, 1, deterministic=False, phases=("cover",))
+    desk = Desk(problem, job, lambda *_: None, lambda _: None, inbox)
     other = searcher_of(problem)
     other.first_plan()
     inbox.put(Shared(other.best_rows, other.best_values))
@@ -106,7 +106,7 @@ def test_prices_are_followed_at_once_and_a_plan_waits_until_it_is_taken() -> Non
 def test_prices_go_to_all_workers_but_the_one_that_found_them() -> None:
     problem = fictional_area(schools=2).problem
     budget = Budget(60.0, 3, 1, deterministic=False, started=time.monotonic())
-    run = Run(ProblemFile(problem, "", {}), budget, lambda _: None, threading.Event())
+    run = Run(ProblemFile(problem, {}), budget, lambda _: None, threading.Event())
     told: list[tuple[int, Any]] = []
 
     class Listening:
