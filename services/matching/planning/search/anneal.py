@@ -15,6 +15,8 @@ from services.matching.planning.search.moves import free_slot, hold_somewhere, p
 from services.matching.planning.search.plan import clear
 from services.matching.planning.search.state import State, close_session, draw, join, open_session, take_back, whole
 
+TEMPERATURES = 25.0, 0.2
+"""From which to which to anneal where there is time, in students: above 20 sessions change places."""
 FULLNESS, SCARCITY, SLACK = 0.3, 2.0, 0.02
 """How the first plan ranks sessions; measured on Kent, towns and planted problems."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,15 +20,17 @@ from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
 from services.matching.planning.search.ranking import COVERED
 from services.matching.planning.search.searcher import Report, Searcher
 
+if TYPE_CHECKING:
+    from services.matching.planning.search.ends import Ends
+    from services.matching.planning.search.rounds import Rounds
+
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
-ANNEAL_SHARE, TIMES_SHARE = 0.85, 0.3
-"""Where it doesn't take that long, a small hub's annealing is begun again for so much of the time: warm enough, each time ends elsewhere."""
-ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.02, 0.04
+ANNEAL_SHARE, ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.85, 0.02, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-WARM, LARGE_WARM, COOL = 25.0, 5.0, 0.2
-"""In students: above 20 sessions change places, and a large hub has no time to find as good places for all of them again."""
+LARGE_TEMPERATURES = 5.0, 0.2
+"""A large hub has no time for its sessions to change places."""
 QUICK_SECONDS_A_SLOT, QUICK_SHARE = 0.008, 0.25
 """Where that is no larger part of its time, a large hub is annealed quickly before: whoever stops early has a good plan too."""
 REPAIR_TEMPERATURES = 0.8, 0.3
@@ -69,6 +71,20 @@ class Desk:
         searcher = Searcher(self.problem, self.job.seed, self.pace, self.report)
         searcher.listen = self.listen
         return searcher
+
+    @cached_property
+    def rounds(self) -> Rounds:
+        """Return the rounds of neighbourhoods on that search."""
+        from services.matching.planning.search.rounds import Rounds
+
+        return Rounds(self.searcher, np.random.default_rng(self.job.seed))
+
+    @cached_property
+    def ends(self) -> Ends:
+        """Return the ends that its annealings have come to."""
+        from services.matching.planning.search.ends import Ends
+
+        return Ends(self.rounds, self.searcher.coverage(strict=True))
 
     @cached_property
     def is_large(self) -> bool:
@@ -120,49 +136,42 @@ def bound(desk: Desk) -> None:
 
 
 def cover(desk: Desk) -> None:
-    """Anneal for floors and coverage, several times where that takes seconds; in a large hub for most of the time, as that is what wins there."""
+    """Anneal for floors and coverage: several times, to join the ends; in a large hub for most of the time, as that is what wins there."""
     desk.take_shared()
     searcher, phases, large = desk.searcher, desk.job.phases, desk.is_large
     alone = "bound" in phases and "cover" in phases
     guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
     if guiding >= LARGE_GUIDE_SECONDS if large else alone:  # in a small hub others' prices come at once
         searcher.guide(guiding)
-    slots = len(searcher.board.slot_offer)
-    left, enough = desk.pace.left(), ANNEAL_SECONDS_A_SLOT * slots
-    longest = ANNEAL_SHARE * left
-    if large:
-        enough = max(enough, LARGE_ANNEAL_SHARE * left) if alone else longest
-    seconds, times = min(longest, enough), 1
-    if seconds <= 0:
-        return  # no time is left, or no offer can meet anybody
+    slots, left = len(searcher.board.slot_offer), desk.pace.left()
+    if not slots or left <= 0:
+        return  # no offer can meet anybody, or no time is left
     weights, repair = searcher.coverage(strict=True), desk.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else (LARGE_WARM if large else WARM, COOL)
-    if not (alone or repair or large):
-        times = max(1, round(TIMES_SHARE * left / seconds))
+    if not (large or repair):
+        desk.ends.first(left)
+        return
+    seconds, enough = ANNEAL_SHARE * left, ANNEAL_SECONDS_A_SLOT * slots
+    if alone or not large:
+        seconds = min(seconds, max(enough, LARGE_ANNEAL_SHARE * left) if large else enough)
+    warm, cool = REPAIR_TEMPERATURES if repair else LARGE_TEMPERATURES
     quick = QUICK_SECONDS_A_SLOT * slots
-    if large and not (alone or repair) and quick < QUICK_SHARE * seconds:
+    if not (alone or repair) and quick < QUICK_SHARE * seconds:
         searcher.anneal("annealing", quick, weights, warm, cool)
         seconds -= quick
-    for _ in range(times):
-        searcher.anneal("annealing", seconds, weights, warm, cool)
-    if times > 1:
-        searcher.adopt(searcher.best_rows)
+    searcher.anneal("annealing", seconds, weights, warm, cool)
 
 
 def neighbourhoods(desk: Desk) -> None:
-    """Set neighbourhoods free and choose their sessions anew, or anneal: what has lately won most for its time, the other now and then.
+    """Set neighbourhoods free and choose their sessions anew, or anneal, or join ends: what has lately won most for its time, the others now and then.
 
     In a large hub a worker that has looked for the bound anneals as the others do, before.
     """
-    from services.matching.planning.search.rounds import Rounds
-
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
     if "cover" not in desk.job.phases and desk.is_large:
         cover(desk)
-    rounds, weights = Rounds(searcher, np.random.default_rng(desk.job.seed)), searcher.coverage(strict=True)
-    repair = desk.problem.policy.repair
+    rounds, weights, repair = desk.rounds, searcher.coverage(strict=True), desk.problem.policy.repair
     warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     ways: list[Callable[[float], None]] = [
@@ -171,11 +180,15 @@ def neighbourhoods(desk: Desk) -> None:
             "annealing", min(max(2.0, AGAIN_SHARE * left), most_again, left), weights, warm, cool
         ),
     ]
-    rates = [inf, inf]
+    if not (desk.is_large or repair) and desk.ends.worth_joining():
+        ways.append(desk.ends.more)
+    rates, last = [inf] * len(ways), [-1] * len(ways)
     until, turn = pace.spent() + (1.0 - POLISH_SHARE) * pace.left(), 0
     while pace.spent() < until:
-        better = turn % 2 if rates[0] == rates[1] else int(rates[1] > rates[0])
-        way = better ^ int(turn % OTHER_EVERY == OTHER_EVERY - 1)
+        longest_ago = min(range(len(ways)), key=lambda way: last[way])
+        best = max(range(len(ways)), key=lambda way: (rates[way], -last[way]))
+        way = longest_ago if turn % OTHER_EVERY == OTHER_EVERY - 1 else best
+        last[way] = turn
         before, begun = searcher.worth_of_best(), pace.spent()
         ways[way](until - begun)
         rates[way] = (searcher.worth_of_best() - before) / max(1e-3, pace.spent() - begun)

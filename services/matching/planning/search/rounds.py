@@ -78,7 +78,8 @@ class Rounds:
         self.usable = np.flatnonzero(self.reach.any(axis=1))
         counted = searcher.pace.deterministic
         self.sizes = Sizes(min(len(self.usable), MOST_COUNTED) if counted else len(self.usable))
-        self.promise = searcher.promise_of_vertices(self.classes)
+        self._promise: Floats | None = None
+        self._promised_by: Guidance | None = None
 
     def run(self, seconds: float) -> None:
         """Play rounds for so many seconds, and report each better plan."""
@@ -137,16 +138,24 @@ class Rounds:
             np.bincount(board.slot_offer, weights=lost, minlength=len(board.o_seats)).astype(float),
         )
 
+    def promise(self) -> Floats | None:
+        """Give what each vertex promises at the prices that guide the search now; None where none do."""
+        if self._promised_by is not self.searcher.guidance:
+            self._promised_by = self.searcher.guidance
+            self._promise = self.searcher.promise_of_vertices(self.classes)
+        return self._promise
+
     def choose_vertices(self, offers: Ints) -> Ints:
         """Give the vertices of these offers: all, or where they are many those that promise most at the bound's prices."""
         board = self.board
         lengths = board.ov_first[offers + 1] - board.ov_first[offers]
         vertices = laid_ranges(board.ov_first[offers], lengths)
-        if self.promise is None:
+        promise = self.promise()
+        if promise is None:
             return vertices
         each = COUNTED_VERTICES if self.searcher.pace.deterministic else VERTICES_A_SESSION
         most = each * (board.o_slot[offers + 1] - board.o_slot[offers])
-        drawn = self.promise[vertices] + self.random.exponential(size=len(vertices)) * 2.0
+        drawn = promise[vertices] + self.random.exponential(size=len(vertices)) * 2.0
         order = np.lexsort((-drawn, np.repeat(np.arange(len(offers)), lengths)))
         place = np.arange(len(vertices)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return np.sort(vertices[order[place < np.repeat(most, lengths)]])
@@ -166,24 +175,43 @@ class Rounds:
         return freed
 
     def play(self, state: State, weights: Floats, pace: Pace) -> bool:
-        """Play one round on the present plan; tell whether it is better.
+        """Play one round on the present plan; tell whether it is better."""
+        begun = time.monotonic()
+        place = self.sizes.draw(self.random)
+        offers = self.choose_offers(state, int(self.sizes.sizes[place]))
+        seconds = min(SECONDS_A_ROUND + SECONDS_AN_OFFER * len(offers), MOST_SECONDS, pace.left())
+        before, after, work = self._choose_anew(state, weights, pace, offers, self.choose_vertices(offers), seconds)
+        spent = work * SOLVER_SECONDS if pace.deterministic else time.monotonic() - begun
+        self.sizes.learn(place, max(0.0, after[-1] - before[-1]) if after > before else 0.0, spent)
+        return after > before
+
+    def join(self, vertices: Ints, seconds: float) -> None:
+        """Choose all sessions anew among the vertices that several plans hold, and report a better plan.
+
+        What one plan does better at one place and another at another comes together so.
+        """
+        searcher = self.searcher
+        weights = searcher.coverage(strict=True)
+        self._choose_anew(searcher.state, weights, searcher.pace, self.usable, vertices, seconds)
+        searcher.offer_present("neighbourhoods")
+
+    def _choose_anew(
+        self, state: State, weights: Floats, pace: Pace, offers: Ints, vertices: Ints, seconds: float
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], float]:
+        """Set offers free and choose their sessions among some vertices; return how the plan stood, how it stands now, and the work.
 
         What comes of it is taken if floors or coverage are better, or it is worth no less in all.
         """
         kept = keep(state)
         before = self._standing(state, weights)
-        begun = time.monotonic()
-        place = self.sizes.draw(self.random)
-        offers = self.choose_offers(state, int(self.sizes.sizes[place]))
         freed = self.free(state, offers)
-        seconds = min(SECONDS_A_ROUND + SECONDS_AN_OFFER * len(offers), MOST_SECONDS, pace.left())
         if pace.deterministic:
             seconds = SECONDS_ENOUGH
         near = Neighbourhood(
             self.board,
             state,
             self.classes,
-            self.choose_vertices(offers),
+            vertices,
             freed,
             floor_scale=int(self.board.scalars[FLOOR_SCALE]),
             parts_counted=len(offers) <= PARTS_COUNTED,
@@ -197,9 +225,7 @@ class Rounds:
             load(self.board, state, kept)
         work = max(near.size() * SECONDS_AN_ENTRY, LEAST_SECONDS)
         pace.charge(solver=work)
-        spent = work * SOLVER_SECONDS if pace.deterministic else time.monotonic() - begun
-        self.sizes.learn(place, max(0.0, after[-1] - before[-1]) if after > before else 0.0, spent)
-        return after > before
+        return before, after, work
 
     def _standing(self, state: State, weights: Floats) -> tuple[Any, ...]:
         """Give what orders plans here: the two levels of floors and coverage, for which no other makes up; then what a plan is worth in all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.planning.fillings import UNLIMITED, gains
 from services.matching.planning.model import Problem
@@ -29,6 +30,7 @@ from services.matching.planning.search.rows import Rows, no_rows, offers_that_di
 from services.matching.planning.search.seating import Wanted, hold
 from services.matching.planning.search.state import empty_state
 
+Ints = NDArray[np.int64]
 CHUNK_SECONDS = 0.25
 LEAST_GUIDE_SECONDS = 0.1
 PRICE_SCALE = 10_000
@@ -118,6 +120,10 @@ class Searcher:
     def worth_of_best(self) -> float:
         """Reckon the best plan's worth in students, floors dear."""
         return float(self.coverage(strict=False) @ np.array(self.best_values)) if self.best_values else 0.0
+
+    def vertices_held(self) -> Ints:
+        """Give the vertices at which the present plan holds sessions."""
+        return np.unique(self.state.x_vertex[self.state.x_vertex >= 0])
 
     def offer_present(self, phase: str) -> bool:
         """Report the present plan if it is the best so far; tell whether it is."""

@@ -76,7 +76,7 @@ def test_a_large_hub_is_annealed_for_long_after_a_quick_plan(
     desk = desk_of(hub, SEARCH, seconds)
     cover(desk)
     assert len(made) == times
-    assert {warm for _, warm in made} == {phases.REPAIR_TEMPERATURES[0] if repair else phases.LARGE_WARM}
+    assert {warm for _, warm in made} == {phases.REPAIR_TEMPERATURES[0] if repair else phases.LARGE_TEMPERATURES[0]}
     assert sum(seconds for seconds, _ in made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left())
     assert made[0][0] <= made[-1][0]
 
