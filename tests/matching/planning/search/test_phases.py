@@ -54,9 +54,15 @@ def test_a_small_hub_is_annealed_again_and_the_best_end_is_gone_on_with(town: Pr
     assert np.array_equal(rows_of_plan(searcher.board, searcher.state), searcher.best_rows)
 
 
-def test_who_looks_for_the_bound_too_anneals_once(town: Problem, ends: list[int]) -> None:
-    cover(desk_of(town, ALONE))
-    assert len(ends) == 1
+def test_who_looks_for_a_large_hubs_bound_too_anneals_for_a_part_of_the_time(
+    town: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    made = list[float]()
+    monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append(said[1]))
+    desk = desk_of(town, ALONE, 60.0)
+    cover(desk)
+    assert made == [pytest.approx(phases.LARGE_ANNEAL_SHARE * desk.pace.left())]
 
 
 def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
