@@ -24,7 +24,7 @@ from services.matching.planning.scenario import fictional_area
 from tests.command.processes import COMMAND, Program, environment, listening, program
 from tests.ports import free_port
 
-WORDS = ("demo", "--schools", "3", "--seed", "11", "--seats", "0.9", "--seconds", "8")
+WORDS = ("demo", "--schools", "3", "--seed", "11", "--seats", "0.9", "--seconds", "14")
 GROUPS, STUDENTS, SUBMISSIONS = 152, 3669, 180
 
 
