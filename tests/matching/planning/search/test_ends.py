@@ -94,6 +94,12 @@ def test_a_joining_knows_all_ends_and_the_best_plan_and_is_no_worse(held: list[I
     assert searcher.state.value[COVERED] == searcher.best_values[COVERED] >= best
 
 
+def test_ends_are_worth_joining_where_no_plan_is_known_yet() -> None:
+    problem = fictional_area(schools=3, seed=5).problem
+    ends = ends_of(Searcher(problem, 1, Pace(time.monotonic(), 600.0, deterministic=False), lambda *_: None))
+    assert ends.worth_joining()
+
+
 def test_where_nearly_everybody_is_covered_it_anneals_for_longer_and_joins_nothing(
     held: list[Ints], joined: list[Ints]
 ) -> None:
