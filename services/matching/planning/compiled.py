@@ -50,7 +50,7 @@ def compiled(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """Compile a small loop that makes no array into each of its callers: a call would hand over some hundred arrays."""
+    """Compile a loop that makes no array into each of its callers: a call would hand over some hundred arrays."""
     return cast("F", _njit(**_HOW, _nrt=False, forceinline=True)(function))
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import allocating, compiled, inlined
+from services.matching.planning.compiled import compiled, inlined
 from services.matching.planning.search.board import NO_LIMIT, Board
 from services.matching.planning.search.state import (
     CHANGES,
     COVERED,
     ENCOUNTERS,
     FLOOR,
+    KNAPSACK_CELLS,
+    LEAST_DRAWN,
     LEVELS,
     PLEDGED,
     PLEDGED_FIRST,
@@ -29,8 +31,6 @@ from services.matching.planning.search.state import (
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-KNAPSACK_CELLS = 5_000
-"""Groups times seats that an exact filling may take; of more groups, as many as fit into it are drawn."""
 
 
 @inlined
@@ -87,12 +87,13 @@ def potential(board: Board, state: State, vertex: int, weights: Floats) -> float
 
 
 @compiled
-def _choose_schools(board: Board, state: State, slot: int, chosen: Ints, need: Ints, listed: Ints) -> None:
-    """Choose which schools a visit takes, the more students in need the likelier; `chosen` is set to 1 for them.
-
-    `need` is scratch of 0 and `listed` scratch, one entry for each school.
-    """
+def _choose_schools(board: Board, state: State, slot: int) -> None:
+    """Choose which schools a visit takes, the more students in need the likelier; `school_chosen` is set to 1 for them."""
     vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
+    chosen, need, listed = state.school_chosen, state.school_need, state.schools_listed
+    for school in range(chosen.shape[0]):
+        chosen[school] = 0
+        need[school] = 0
     count = 0
     for i in range(board.vg_first[vertex], board.vg_first[vertex + 1]):
         group = board.v_group[i]
@@ -120,32 +121,34 @@ def _choose_schools(board: Board, state: State, slot: int, chosen: Ints, need: I
             chosen[best] = 1
 
 
-@allocating
-def _knapsack(sizes: Ints, gains: Floats, seats: int, taken: Any) -> None:
-    """Mark in `taken` the subset of items with the largest total gain that fits the seats, exactly."""
-    n = sizes.shape[0]
-    best = np.zeros(seats + 1)
-    took = np.zeros((n, seats + 1), np.uint8)
+@compiled
+def _knapsack(state: State, n: int, seats: int) -> None:
+    """Mark in `listed_taken` the subset of the first n candidates with the largest total gain that fits the seats, exactly."""
+    best, took, taken = state.knapsack_best, state.knapsack_took, state.listed_taken
+    for c in range(seats + 1):
+        best[c] = 0.0
     for i in range(n):
-        for c in range(seats, sizes[i] - 1, -1):
-            with_it = best[c - sizes[i]] + gains[i]
-            if with_it > best[c] + 1e-9:
+        row, size, won = i * (seats + 1), state.listed_size[i], state.listed_gain[i]
+        for c in range(seats, size - 1, -1):
+            with_it = best[c - size] + won
+            better = with_it > best[c] + 1e-9
+            took[row + c] = better
+            if better:
                 best[c] = with_it
-                took[i, c] = 1
+        for c in range(size):
+            took[row + c] = 0
     c = seats
     for i in range(n - 1, -1, -1):
-        if took[i, c]:
-            taken[i] = 1
-            c -= sizes[i]
+        taken[i] = took[i * (seats + 1) + c]
+        if taken[i]:
+            c -= state.listed_size[i]
 
 
 @compiled
-def _candidates(
-    board: Board, state: State, slot: int, weights: Floats, chosen: Ints, groups: Ints, sizes: Ints, gains: Floats
-) -> int:
-    """List groups that may join with a gain, in random order; where `chosen` has schools, of those set to 1 in it only."""
+def _candidates(board: Board, state: State, slot: int, weights: Floats, limited: bool) -> int:
+    """List groups that may join with a gain, in random order; where `limited`, of chosen schools only."""
     vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
-    limited = chosen.shape[0] > 0
+    groups, sizes, gains, chosen = state.listed, state.listed_size, state.listed_gain, state.school_chosen
     free = board.o_seats[offer] - state.x_filled[slot]
     able, attended, needed, size, split = board.v_group, state.g_whole, board.g_needed, board.g_size, board.g_split
     count = 0
@@ -168,30 +171,28 @@ def _candidates(
     return count
 
 
-@allocating
+@compiled
 def fill(board: Board, state: State, slot: int, weights: Floats) -> int:
     """Let the best set of groups join a session; return how many did. Every hard rule is asked again for each."""
-    vertex, offer = state.x_vertex[slot], board.slot_offer[slot]
-    if state.x_filled[slot] >= board.o_seats[offer]:
-        return 0
-    most = board.vg_first[vertex + 1] - board.vg_first[vertex]
-    groups, sizes, gains = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
-    schools = board.s_hosting.shape[0] if state.x_school[slot] < 0 and board.o_schools[offer] < NO_LIMIT else 0
-    chosen = np.zeros(schools, np.int64)
-    if schools:
-        _choose_schools(board, state, slot, chosen, np.zeros(schools, np.int64), np.empty(schools, np.int64))
-    count = _candidates(board, state, slot, weights, chosen, groups, sizes, gains)
+    offer = board.slot_offer[slot]
     free = board.o_seats[offer] - state.x_filled[slot]
-    joined = 0
-    if count > 1 and sizes[:count].sum() > free:
-        drawn = min(count, max(12, KNAPSACK_CELLS // free))
-        taken = np.zeros(drawn, np.int8)
-        _knapsack(sizes[:drawn], gains[:drawn], free, taken)
-        for i in range(drawn):
-            if taken[i]:
-                joined += _join_if_able(board, state, slot, groups[i])
+    if free <= 0:
+        return 0
+    limited = state.x_school[slot] < 0 and board.o_schools[offer] < NO_LIMIT
+    if limited:
+        _choose_schools(board, state, slot)
+    count = _candidates(board, state, slot, weights, limited)
+    joined, students = 0, 0
     for i in range(count):
-        joined += _join_if_able(board, state, slot, groups[i])
+        students += state.listed_size[i]
+    if count > 1 and students > free:
+        drawn = min(count, max(LEAST_DRAWN, KNAPSACK_CELLS // free))
+        _knapsack(state, drawn, free)
+        for i in range(drawn):
+            if state.listed_taken[i]:
+                joined += _join_if_able(board, state, slot, state.listed[i])
+    for i in range(count):
+        joined += _join_if_able(board, state, slot, state.listed[i])
     return joined
 
 

@@ -1,4 +1,7 @@
-"""Moves of the annealing: each changes a few sessions and writes a journal, so that it can be taken back."""
+"""Moves of the annealing: each changes a few sessions and writes a journal, so that it can be taken back.
+
+They are compiled into the annealing itself: a call hands over some hundred arrays, which took a third of the time.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import allocating, compiled
+from services.matching.planning.compiled import compiled, inlined
 from services.matching.planning.search.allowed import can_hold
 from services.matching.planning.search.board import Board
 from services.matching.planning.search.filling import Floats, fill, gain, potential
 from services.matching.planning.search.state import (
+    MOST_NOTICED,
     State,
     close_session,
     draw,
@@ -25,28 +29,38 @@ from services.matching.planning.search.state import (
 Ints = NDArray[np.int64]
 STARTS_TRIED = 6
 VERTICES_TRIED = 3
+MOST_EJECTED = 4
+
+
+@inlined
+def _next_with_room(vertices: Any, free: Any, place: int, end: int, least: int) -> Any:
+    """Go on to the next place among vertices at which so many seats are free; to the end if there is none."""
+    while place < end and free[vertices[place]] < least:
+        place += 1
+    return place
 
 
 @compiled
 def seat_elsewhere(board: Board, state: State, group: int, weights: Floats, avoid: int) -> bool:
     """Let a group join any session that has room for it, other than `avoid`."""
-    first = board.gv_first[group]
-    count = board.gv_first[group + 1] - first
-    if count == 0:
+    first, end = board.gv_first[group], board.gv_first[group + 1]
+    if first == end:
         return False
-    at = draw(state, count)
-    size, split = board.g_size[group], board.g_split[group] == 1
-    for i in range(count):
-        place = at + i
-        slot = whole(state.vertex_head[board.g_vertex[first + (place if place < count else place - count)]])
-        while slot >= 0:
-            free = board.o_seats[board.slot_offer[slot]] - state.x_filled[slot]
-            if slot != avoid and (free >= size or (free > 0 and split)):
-                amount = room(board, state, slot, group)
-                if amount > 0 and gain(board, state, slot, group, amount, weights) > 0:
-                    join(board, state, slot, group, amount, 0)
-                    return True
-            slot = whole(state.vertex_next[slot])
+    at = first + draw(state, end - first)
+    least = whole(1) if board.g_split[group] == 1 else board.g_size[group]
+    noticed = min(least, MOST_NOTICED)
+    for begin, upto in ((at, end), (first, at)):
+        place = _next_with_room(board.g_vertex, state.vertex_free, begin, upto, noticed)
+        while place < upto:
+            slot = whole(state.vertex_head[board.g_vertex[place]])
+            while slot >= 0:
+                if slot != avoid and board.o_seats[board.slot_offer[slot]] - state.x_filled[slot] >= least:
+                    amount = room(board, state, slot, group)
+                    if amount > 0 and gain(board, state, slot, group, amount, weights) > 0:
+                        join(board, state, slot, group, amount, 0)
+                        return True
+                slot = whole(state.vertex_next[slot])
+            place = _next_with_room(board.g_vertex, state.vertex_free, place + 1, upto, noticed)
     return False
 
 
@@ -99,14 +113,14 @@ def choose_vertex(board: Board, state: State, offer: int, weights: Floats) -> in
     return best
 
 
-@allocating
+@inlined
 def relocate(board: Board, state: State, weights: Floats) -> bool:
     """Hold a random session somewhere else (or an unused one for the first time), and seat again those whom it leaves."""
     slot = draw(state, board.slot_offer.shape[0])
     if state.x_pinned[slot] > 0:
         return False
     offer = board.slot_offer[slot]
-    dropped = np.empty(board.slot_first[slot + 1] - board.slot_first[slot], np.int64)
+    dropped = state.dropped
     count = 0
     if state.x_vertex[slot] >= 0:
         count = empty_slot(board, state, slot, dropped)
@@ -124,7 +138,7 @@ def relocate(board: Board, state: State, weights: Floats) -> bool:
 def _eject(board: Board, state: State, slot: int, group: int, dropped: Ints) -> int:
     """Take random groups without pins out of a session until another group fits; return how many went."""
     count = 0
-    while state.x_count[slot] > 0 and room(board, state, slot, group) == 0 and count < dropped.shape[0]:
+    while state.x_count[slot] > 0 and room(board, state, slot, group) == 0 and count < MOST_EJECTED:
         i = board.slot_first[slot] + draw(state, state.x_count[slot])
         if state.a_pinned[i]:
             break
@@ -134,7 +148,7 @@ def _eject(board: Board, state: State, slot: int, group: int, dropped: Ints) -> 
     return count
 
 
-@allocating
+@inlined
 def push_in(board: Board, state: State, weights: Floats) -> bool:
     """Seat a group that still needs an encounter in a session where it is able, at the cost of others, who are seated elsewhere if possible."""
     group = -1
@@ -157,7 +171,7 @@ def push_in(board: Board, state: State, weights: Floats) -> bool:
             break
     if slot < 0:
         return False
-    dropped = np.empty(4, np.int64)
+    dropped = state.dropped
     ejected = _eject(board, state, slot, group, dropped)
     amount = room(board, state, slot, group)
     if amount > 0:
@@ -168,7 +182,7 @@ def push_in(board: Board, state: State, weights: Floats) -> bool:
     return True
 
 
-@compiled
+@inlined
 def shift(board: Board, state: State, weights: Floats) -> bool:
     """Move one group from its session to another that has room, and fill the seats that it leaves."""
     slot = draw(state, board.slot_offer.shape[0])

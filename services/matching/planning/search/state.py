@@ -29,6 +29,10 @@ from services.matching.planning.search.board import (
 Ints = NDArray[np.int64]
 FLOOR, COVERED, ENCOUNTERS, PLEDGED, PLEDGED_FIRST, PREFERENCE, COST, CHANGES = range(8)
 LEVELS = 8
+MOST_NOTICED = 255
+"""The largest number of free seats that `vertex_free` can tell."""
+LEAST_DRAWN, KNAPSACK_CELLS = 12, 5_000
+"""Groups times seats that an exact filling may take; of more groups, as many as fit into it are drawn (but no fewer than the least)."""
 OPENED, CLOSED, JOINED, LEFT = range(4)
 JOURNAL = 4096
 
@@ -60,6 +64,9 @@ class State(NamedTuple):
     vertex_head: Any  # int32, by vertex
     vertex_next: Any
     vertex_before: Any
+    vertex_free: (
+        Any  # uint8, by vertex: most seats free in any of its sessions, up to MOST_NOTICED; 0 where it has none
+    )
     s_covered: Ints
     p_met: Ints
     p_met_first: Ints
@@ -67,6 +74,16 @@ class State(NamedTuple):
     journal: Ints  # (JOURNAL, 5): what, slot, vertex or group, start or students, pinned
     written: Ints  # [lines in the journal]
     random: Any  # uint64, [state of the generator]
+    dropped: Ints  # scratch of a move: groups that have lost their seats
+    listed: Ints  # scratch of a filling, by candidate: the group,
+    listed_size: Ints  # how many students it is,
+    listed_gain: Any  # float64, what it is worth,
+    listed_taken: Any  # int8, and whether the knapsack takes it
+    school_chosen: Ints  # scratch of a visit, by school
+    school_need: Ints
+    schools_listed: Ints
+    knapsack_best: Any  # float64, scratch, by seats used
+    knapsack_took: Any  # int8, scratch, by candidate and seats used
 
 
 def empty_state(board: Board, seed: int) -> State:
@@ -77,6 +94,8 @@ def empty_state(board: Board, seed: int) -> State:
     value = np.zeros(LEVELS, np.int64)
     value[FLOOR] = int((board.s_floor * board.s_weight).sum())
     value[CHANGES] = board.scalars[TOLD]
+    longest, attendances = (int(np.diff(first).max(initial=0)) for first in (board.vg_first, board.slot_first))
+    seats = int(board.o_seats.max(initial=0))
     return State(
         x_vertex=np.full(slots, -1, np.int64),
         x_start=np.zeros(slots, np.int64),
@@ -102,6 +121,7 @@ def empty_state(board: Board, seed: int) -> State:
         vertex_head=np.full(len(board.v_offer), -1, np.int32),
         vertex_next=links[4],
         vertex_before=links[5],
+        vertex_free=np.zeros(len(board.v_offer), np.uint8),
         s_covered=np.zeros(len(board.s_hosting), np.int64),
         p_met=np.zeros(len(board.p_students), np.int64),
         p_met_first=np.zeros(len(board.p_students), np.int64),
@@ -109,6 +129,16 @@ def empty_state(board: Board, seed: int) -> State:
         journal=np.zeros((JOURNAL, 5), np.int64),
         written=np.zeros(1, np.int64),
         random=np.array([(seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) & ((1 << 64) - 1) or 1], dtype=np.uint64),
+        dropped=np.zeros(attendances, np.int64),
+        listed=np.zeros(longest, np.int64),
+        listed_size=np.zeros(longest, np.int64),
+        listed_gain=np.zeros(longest),
+        listed_taken=np.zeros(longest, np.int8),
+        school_chosen=np.zeros(len(board.s_hosting), np.int64),
+        school_need=np.zeros(len(board.s_hosting), np.int64),
+        schools_listed=np.zeros(len(board.s_hosting), np.int64),
+        knapsack_best=np.zeros(seats + 1),
+        knapsack_took=np.zeros(max(LEAST_DRAWN * (seats + 1), 2 * KNAPSACK_CELLS), np.int8),
     )
 
 
@@ -191,6 +221,17 @@ def note(state: State, what: int, slot: int, row: int, amount: int, pinned: int)
     state.written[0] = n + 1
 
 
+@inlined
+def _count_free(board: Board, state: State, vertex: int) -> None:
+    """Reckon anew how many seats are free in one session at a vertex."""
+    seats, most = whole(board.o_seats[board.v_offer[vertex]]), whole(0)
+    slot = whole(state.vertex_head[vertex])
+    while slot >= 0:
+        most = max(most, seats - state.x_filled[slot])
+        slot = whole(state.vertex_next[slot])
+    state.vertex_free[vertex] = min(most, MOST_NOTICED)
+
+
 @compiled
 def open_session(board: Board, state: State, slot: int, vertex: int, start: int) -> None:
     """Hold a session in an unused slot; the caller has asked `can_hold`."""
@@ -210,6 +251,7 @@ def open_session(board: Board, state: State, slot: int, vertex: int, start: int)
         _link(state.host_head, state.host_next, state.host_before, school, date, slot)
         state.value[COST] += 2 * board.travel[board.o_position[offer], board.s_position[school]]
     state.value[COST] += board.o_duration[offer]
+    _count_free(board, state, vertex)
     note(state, OPENED, slot, vertex, start, 0)
 
 
@@ -229,6 +271,7 @@ def close_session(board: Board, state: State, slot: int) -> None:
         state.value[COST] -= 2 * board.travel[board.o_position[offer], board.s_position[school]]
     state.value[COST] -= board.o_duration[offer]
     state.x_vertex[slot] = -1
+    _count_free(board, state, vertex)
     note(state, CLOSED, slot, vertex, start, 0)
 
 
@@ -340,6 +383,7 @@ def join(board: Board, state: State, slot: int, group: int, students: int, pinne
     state.g_slot[board.g_first[group] + state.g_count[group]] = slot
     state.g_count[group] += 1
     _count_students(board, state, slot, group, students, 1)
+    _count_free(board, state, state.x_vertex[slot])
     note(state, JOINED, slot, group, students, pinned)
 
 
@@ -369,11 +413,12 @@ def leave(board: Board, state: State, slot: int, group: int) -> Any:
     state.g_slot[j] = state.g_slot[board.g_first[group] + state.g_count[group]]
     _count_students(board, state, slot, group, students, -1)
     _count_journey(board, state, slot, group, -1)
+    _count_free(board, state, state.x_vertex[slot])
     note(state, LEFT, slot, group, students, pinned)
     return students
 
 
-@compiled
+@inlined
 def take_back(board: Board, state: State) -> None:
     """Undo everything in the journal, the newest first."""
     for n in range(state.written[0] - 1, -1, -1):

@@ -22,6 +22,7 @@ from services.matching.planning.search.ranking import CHANGES, COVERED, LEVEL_NA
 from services.matching.planning.search.rounds import Rounds
 from services.matching.planning.search.rows import offers_that_differ, rows_in_force, sessions_of_rows
 from services.matching.planning.search.searcher import Searcher
+from services.matching.planning.search.state import KNAPSACK_CELLS, LEAST_DRAWN, MOST_NOTICED
 from tests.matching.planning.builders import (
     ALL_WEEK,
     AT_9,
@@ -53,6 +54,26 @@ def assert_true(searcher: Searcher) -> None:
     reckoned = {level.name: level.value for level in reckon_levels(problem, sessions)}
     for name, value in zip(LEVEL_NAMES, searcher.state.value.tolist(), strict=True):
         assert Decimal(value) / scales.get(name, 1) == reckoned[name], name
+    assert searcher.state.vertex_free.tolist() == free_at_vertices(searcher)
+
+
+def free_at_vertices(searcher: Searcher) -> list[int]:
+    """Count the most seats free in one session at each vertex, as far as the board notices them."""
+    board, state = searcher.board, searcher.state
+    free = [0] * len(board.v_offer)
+    for slot in np.flatnonzero(state.x_vertex >= 0):
+        seats = int(board.o_seats[board.slot_offer[slot]] - state.x_filled[slot])
+        vertex = int(state.x_vertex[slot])
+        free[vertex] = max(free[vertex], min(seats, MOST_NOTICED))
+    return free
+
+
+@pytest.mark.parametrize("seats", [1, 30, 500, 3_000])
+def test_a_knapsack_has_the_cells_that_it_needs(seats: int) -> None:
+    problem = make_problem(offers=[make_offer(seats=seats)])
+    cells = len(searcher_of(problem).state.knapsack_took)
+    drawn = [max(LEAST_DRAWN, KNAPSACK_CELLS // free) for free in range(1, seats + 1)]
+    assert max(groups * (free + 1) for free, groups in enumerate(drawn, 1)) <= cells
 
 
 @pytest.mark.parametrize("seed", SEEDS)
