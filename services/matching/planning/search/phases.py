@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, sqrt
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +29,10 @@ GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 ANNEAL_SHARE, ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.85, 0.02, 0.04
 LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-LEAST_WARM, LARGE_WARM, WARM_FOR_ITS_TIME, COOL = 5.0, 12.0, 45.0, 0.2
-"""A large hub starts only as warm (in students) as it has time for, by the root of its seconds a slot: warmer, it loses more than it finds again."""
-QUICK_SECONDS_A_SLOT = 0.008
-"""Before it starts warmer than the least, a large hub is annealed from that: whoever stops early has a good plan too."""
+LARGE_TEMPERATURES = 5.0, 0.2
+"""In students: from warmer, a large hub loses more than it finds again."""
+QUICK_SECONDS_A_SLOT, QUICK_SHARE = 0.004, 0.2
+"""A large hub that has the time is annealed quickly before: whoever stops early has a good plan too."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
@@ -153,13 +153,12 @@ def cover(desk: Desk) -> None:
     seconds, enough = ANNEAL_SHARE * left, ANNEAL_SECONDS_A_SLOT * slots
     if alone or not large:
         seconds = min(seconds, max(enough, LARGE_ANNEAL_SHARE * left) if large else enough)
-    for_its_time = max(LEAST_WARM, min(LARGE_WARM, WARM_FOR_ITS_TIME * sqrt(seconds / slots)))
-    warm, cool = REPAIR_TEMPERATURES if repair else (for_its_time, COOL)
-    if warm > LEAST_WARM and not alone:
-        quick = QUICK_SECONDS_A_SLOT * slots
-        searcher.anneal("annealing", quick, weights, LEAST_WARM, cool)
+    temperatures = REPAIR_TEMPERATURES if repair else LARGE_TEMPERATURES
+    quick = QUICK_SECONDS_A_SLOT * slots
+    if not (alone or repair) and quick < QUICK_SHARE * seconds:
+        searcher.anneal("annealing", quick, weights, *temperatures)
         seconds -= quick
-    searcher.anneal("annealing", seconds, weights, warm, cool)
+    searcher.anneal("annealing", seconds, weights, *temperatures)
 
 
 def neighbourhoods(desk: Desk) -> None:
