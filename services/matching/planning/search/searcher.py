@@ -82,8 +82,12 @@ class Searcher:
             return
         self.follow(found)
         if not self.problem.policy.repair:
-            self.adopt(rows_of_pins(self.problem))
-            self.first_plan()
+            self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Fit in all again, pins aside, in another order where there is a choice."""
+        self.adopt(rows_of_pins(self.problem))
+        self.first_plan()
 
     def follow(self, guidance: Guidance) -> None:
         """Prefer from now on the groups that these prices show to be hard to seat."""
