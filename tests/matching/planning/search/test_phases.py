@@ -71,7 +71,7 @@ def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
     assert len(ends) == 1
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(60.0, 20), (4.0, 1), (0.5, 0)])
+@pytest.mark.parametrize(("seconds", "times"), [(60.0, 19), (4.0, 1), (0.5, 0)])
 def test_a_large_hub_is_annealed_quickly_and_then_anew_as_often_as_it_can_be(
     town: Problem, monkeypatch: pytest.MonkeyPatch, seconds: float, times: int
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_large_hub_is_annealed_quickly_and_then_anew_as_often_as_it_can_be(
     monkeypatch.setattr(Searcher, "begin_anew", lambda _: begun.append(len(made)))
     desk = desk_of(town, SEARCH, seconds)
     cover(desk)
-    assert begun == list(range(1, times + 1))
+    assert [place for place in begun if place] == list(range(1, times + 1))  # its guiding prices begin anew too
     assert len(made) == times + 1
     assert made[0] < made[-1] or not times
     assert sum(made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left(), rel=1e-3)
