@@ -17,7 +17,7 @@ from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.guidance import Guidance
 from services.matching.planning.search.messages import Bounded, Job, Prices, Proven, Shared
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
-from services.matching.planning.search.ranking import COVERED
+from services.matching.planning.search.ranking import COVERED, ENCOUNTERS, level_weights
 from services.matching.planning.search.searcher import Report, Searcher
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ can be: ends differ as their starts do, by more than twice the time wins."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
+LEVEL_TEMPERATURES = 30.0, 0.2
+"""In encounters, where a large hub goes on without ever covering fewer: what is warmed again wins nothing there any more, this some 30 to 60 students."""
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
@@ -182,12 +184,14 @@ def neighbourhoods(desk: Desk) -> None:
     if "cover" not in desk.job.phases and desk.is_large:
         cover(desk)
     rounds, weights, repair = desk.rounds, searcher.coverage(strict=True), desk.problem.policy.repair
-    warm, cool = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
+    temperatures = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
+    if desk.is_large and not repair:
+        weights, temperatures = level_weights(desk.problem.policy, ENCOUNTERS, searcher.scales), LEVEL_TEMPERATURES
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     ways: list[Callable[[float], None]] = [
         lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),
         lambda left: searcher.anneal(
-            "annealing", min(max(2.0, AGAIN_SHARE * left), most_again, left), weights, warm, cool
+            "annealing", min(max(2.0, AGAIN_SHARE * left), most_again, left), weights, *temperatures
         ),
     ]
     if not (desk.is_large or repair) and desk.ends.worth_joining():

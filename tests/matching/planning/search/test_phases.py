@@ -14,8 +14,9 @@ from services.matching.planning.model import Problem
 from services.matching.planning.scenario import fictional_area
 from services.matching.planning.search import phases
 from services.matching.planning.search.messages import Job
-from services.matching.planning.search.phases import Desk, cover, first_plan
+from services.matching.planning.search.phases import Desk, cover, first_plan, neighbourhoods
 from services.matching.planning.search.plan import rows_of_plan
+from services.matching.planning.search.ranking import COVERED, KEPT
 from services.matching.planning.search.searcher import Searcher
 
 SEARCH, ALONE = ("first plan", "cover", "neighbourhoods"), ("first plan", "cover", "bound", "neighbourhoods")
@@ -85,6 +86,21 @@ def test_a_large_hub_is_annealed_quickly_and_then_anew_as_often_as_it_can_be(
     assert len(made) == times + 1
     assert made[0] < made[-1] or not times
     assert sum(made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left(), rel=1e-3)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_a_large_hub_goes_on_without_covering_fewer_and_a_repair_without_moving_many(
+    town: Problem, monkeypatch: pytest.MonkeyPatch, *, repair: bool
+) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    monkeypatch.setattr(phases, "SHARE_EVERY_SECONDS", 0.1)
+    made = list[tuple[float, float]]()
+    monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append((said[2][COVERED], said[3])))
+    problem = replace(town, policy=replace(town.policy, repair=True), in_force=()) if repair else town
+    desk = desk_of(problem, SEARCH, 1.0)
+    neighbourhoods(desk)
+    covered, warm = made[-1]
+    assert (covered, warm) == ((1.0, phases.REPAIR_TEMPERATURES[0]) if repair else (KEPT, phases.LEVEL_TEMPERATURES[0]))
 
 
 def test_beginning_anew_fits_in_all_but_the_pins_in_another_order(town: Problem) -> None:
