@@ -13,6 +13,8 @@ from services.matching.planning.checker import check_sessions
 from services.matching.planning.fillings import gains
 from services.matching.planning.levels import SENSES, reckon_levels
 from services.matching.planning.model import Pin, Problem
+from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search.anneal import anneal, keep
 from services.matching.planning.search.classes import Classes
 from services.matching.planning.search.messages import Proven
 from services.matching.planning.search.pace import Pace
@@ -66,6 +68,16 @@ def free_at_vertices(searcher: Searcher) -> list[int]:
         vertex = int(state.x_vertex[slot])
         free[vertex] = max(free[vertex], min(seats, MOST_NOTICED))
     return free
+
+
+@pytest.mark.parametrize("warm", [1.0, 50.0])
+def test_free_seats_are_known_after_every_move(warm: float) -> None:
+    searcher = searcher_of(fictional_area(schools=3).problem)
+    searcher.first_plan()
+    weights, kept = searcher.coverage(strict=True), keep(searcher.state)
+    for _ in range(400):
+        anneal(searcher.board, searcher.state, weights, kept, 1, warm, warm)
+        assert searcher.state.vertex_free.tolist() == free_at_vertices(searcher)
 
 
 @pytest.mark.parametrize("seats", [1, 30, 500, 3_000])
