@@ -88,6 +88,18 @@ def test_a_large_hub_is_annealed_quickly_and_then_anew_as_often_as_it_can_be(
     assert sum(made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left(), rel=1e-3)
 
 
+def test_the_best_end_of_a_large_hub_is_gone_on_with(
+    town: Problem, ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    desk = desk_of(town, SEARCH, 20.0)
+    cover(desk)
+    searcher = desk.searcher
+    assert len(ends) > 2
+    assert searcher.best_values[COVERED] == max(ends)
+    assert np.array_equal(rows_of_plan(searcher.board, searcher.state), searcher.best_rows)
+
+
 @pytest.mark.parametrize("repair", [False, True])
 def test_a_large_hub_goes_on_without_covering_fewer_and_a_repair_without_moving_many(
     town: Problem, monkeypatch: pytest.MonkeyPatch, *, repair: bool
