@@ -38,7 +38,7 @@ REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
 LEVEL_TEMPERATURES = 30.0, 0.2
-"""In encounters, where a large hub goes on without ever covering fewer: what is warmed again wins nothing there any more, this some 30 to 60 students."""
+"""In encounters, where a large hub goes on without ever covering fewer: warming again in students wins nothing there any more."""
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
@@ -139,7 +139,7 @@ def bound(desk: Desk) -> None:
 
 
 def cover(desk: Desk) -> None:
-    """Anneal for floors and coverage: several times, to join the ends; in a large hub for most of the time, as that is what wins there."""
+    """Anneal for floors and coverage: several times, to join the ends; in a large hub for most of the time, as that is what wins there, anew as often as that has time for."""
     desk.take_shared()
     searcher, phases, large = desk.searcher, desk.job.phases, desk.is_large
     alone = "bound" in phases and "cover" in phases

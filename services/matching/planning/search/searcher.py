@@ -85,7 +85,7 @@ class Searcher:
             self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Fit in all again, pins aside, in another order where there is a choice."""
+        """Fit in all again but the pins, in another order where there is a choice."""
         self.adopt(rows_of_pins(self.problem))
         self.first_plan()
 

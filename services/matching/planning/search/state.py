@@ -223,7 +223,7 @@ def note(state: State, what: int, slot: int, row: int, amount: int, pinned: int)
 
 @inlined
 def _count_free(board: Board, state: State, vertex: int) -> None:
-    """Reckon anew how many seats are free in one session at a vertex."""
+    """Reckon anew the most seats that are free in any session at a vertex."""
     seats, most = whole(board.o_seats[board.v_offer[vertex]]), whole(0)
     slot = whole(state.vertex_head[vertex])
     while slot >= 0:
