@@ -19,7 +19,7 @@ help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name about; do \
 		printf '  make %-14s %s\n' "$$name" "$$about"; done
 
-setup: .venv/.complete ## install everything into .venv, by checksum; leaves the command at .venv/bin/encounters
+setup: .venv/.compiled ## install everything into .venv, by checksum; leaves the command at .venv/bin/encounters
 
 demo: setup ## start the product and plan a year for an invented hub; ONCE=1 ends after the summary
 	$(BIN)/encounters demo $(if $(ONCE),--once)
@@ -66,5 +66,9 @@ $(BIN)/uv: requirements-setup.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q services shared
 	$(BIN)/python -m services.command.embedded
+	@touch $@
+
+# Machine code is good for the very sources that it was made from: after a change of these it is made anew.
+.venv/.compiled: .venv/.complete $(shell find services/matching/planning -name '*.py')
 	$(BIN)/python -m services.matching.planning.warm
 	@touch $@

@@ -3,12 +3,16 @@
 First a descent along subgradients, which comes within some tenths of a per cent; then column generation on the
 configuration relaxation, with a search on the way from the best prices so far to the master's. Every price vector that
 is met is rounded and evaluated in whole numbers, so that what is kept is always exactly what a checker will find.
+
+What the master's solution holds is an outline of a plan. A first one is made early in the descent: its prices are poor
+there, but the sessions are nearly as good as at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from math import inf
 from time import monotonic
 from typing import Any
@@ -19,6 +23,7 @@ from services.matching.planning.bound.cliques import SessionRows
 from services.matching.planning.bound.columns import Columns
 from services.matching.planning.bound.descent import Descent
 from services.matching.planning.bound.master import Master
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.bound.prices import Floats, PriceRows
 from services.matching.planning.certificate import certificate_of
 from services.matching.planning.model import Problem
@@ -36,6 +41,8 @@ IDLE_SHARE = 1e-6
 IDLE_ROUNDS = 6
 # From the best prices to the master's the bound is evaluated at these shares of the way.
 LINE_SHARES = (1.0, 0.5, 0.25, 0.1, 0.04)
+# After so many steps of the descent the first outline is made, in so many rounds.
+STEPS_BEFORE_OUTLINE, ROUNDS_OF_OUTLINE = 150, 4
 # While the prices descend, sessions are taken up every so many steps, where the value is so near to the best one.
 STEPS_BETWEEN_SESSIONS, NEAR = 25, 1.02
 # Improvements of the descent by this share are passed on with their certificate.
@@ -119,13 +126,14 @@ def certify(
     deterministic: bool = False,
     on_bound: Callable[[int], None] = lambda _: None,
     on_result: Callable[[BoundResult], None] = lambda _: None,
+    on_outline: Callable[[Outline], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> BoundResult:
     """Find the tightest certified bound that `seconds` allow; valid whenever it ends, at worst all students.
 
     One core is used whatever `workers` says, and nothing is drawn, so `seed` changes nothing: they are the engine's
     common arguments. `on_bound` hears every improvement; `on_result` hears, round by round, the improved bound with its
-    certificate; `stop` is asked between rounds of at most a few seconds.
+    certificate; `on_outline` what the master holds, each time better; `stop` is asked between rounds of at most a few seconds.
     """
     del workers, seed
     budget = _Budget(seconds, deterministic, stop)
@@ -137,23 +145,37 @@ def certify(
         return BoundResult(best.bound, certificate_of(problem, relaxation, best.proven, best.bound))
 
     if len(relaxation.vertices) and best.bound and not budget.is_over():
-        _improve(relaxation, rows, best, budget, lambda: on_result(result()))
+        _improve(relaxation, rows, best, budget, lambda: on_result(result()), on_outline)
     return result()
 
 
-def _improve(relaxation: Relaxation, rows: PriceRows, best: _Best, budget: _Budget, tell: Callable[[], None]) -> None:
+def _improve(
+    relaxation: Relaxation,
+    rows: PriceRows,
+    best: _Best,
+    budget: _Budget,
+    tell: Callable[[], None],
+    on_outline: Callable[[Outline], None],
+) -> None:
     columns = Columns(relaxation, rows, SessionRows.of(relaxation))
     master = Master(columns)
-    _descend(relaxation, rows, best, budget, tell, columns)
+    steps = Descent(relaxation, rows).steps(budget.is_over)
+    _descend(islice(steps, STEPS_BEFORE_OUTLINE), relaxation, rows, best, budget, tell, columns)
     for share in FIRST_SHARES:
         columns.add_best(rows.rounded(rows.every_student() * share))
+    master.start_from(best.vector)
+    for _ in range(ROUNDS_OF_OUTLINE):
+        if budget.is_over():
+            return
+        columns.add_best(best.offer(_solved(master, columns, relaxation, rows, budget, FIRST_ITERATIONS)[0]))
+    on_outline(master.outline())
+    _descend(steps, relaxation, rows, best, budget, tell, columns)
     master.start_from(best.vector)
     iterations, idle, reached = FIRST_ITERATIONS, 0, 0.0
     while not budget.is_over() and idle < IDLE_ROUNDS:
         before, told = best.value, best.bound
-        duals, made, solved = master.solve(iterations=iterations, seconds=budget.seconds_a_round())
-        budget.spend((made + 1) * (columns.matrix.nnz + len(relaxation.vertices.classes)))
-        vector = np.clip(duals[: rows.ends[-1]], 0.0, rows.most)
+        vector, solved = _solved(master, columns, relaxation, rows, budget, iterations)
+        on_outline(master.outline())
         new = _search_towards(vector, best, columns, budget)
         if best.bound < told:
             tell()
@@ -166,7 +188,16 @@ def _improve(relaxation: Relaxation, rows: PriceRows, best: _Best, budget: _Budg
         if not gained:
             iterations = min(2 * iterations, MOST_ITERATIONS)
         if len(columns.students) > MOST_COLUMNS:
-            master.keep(duals, MOST_COLUMNS * 2 // 3)
+            master.keep(MOST_COLUMNS * 2 // 3)
+
+
+def _solved(
+    master: Master, columns: Columns, relaxation: Relaxation, rows: PriceRows, budget: _Budget, iterations: int
+) -> tuple[Floats, bool]:
+    """Go on with the master: its prices of the rows that have one, and whether it is solved."""
+    duals, made, solved = master.solve(iterations=iterations, seconds=budget.seconds_a_round())
+    budget.spend((made + 1) * (columns.matrix.nnz + len(relaxation.vertices.classes)))
+    return np.clip(duals[: rows.ends[-1]], 0.0, rows.most), solved
 
 
 def _search_towards(vector: Floats, best: _Best, columns: Columns, budget: _Budget) -> int:
@@ -183,6 +214,7 @@ def _search_towards(vector: Floats, best: _Best, columns: Columns, budget: _Budg
 
 
 def _descend(
+    steps: Iterable[tuple[Floats, Prices, int]],
     relaxation: Relaxation,
     rows: PriceRows,
     best: _Best,
@@ -193,7 +225,7 @@ def _descend(
     """Find good prices by steps along subgradients, and the sessions that pay at the best of them."""
     work = EVALUATION_WORK * (len(relaxation.vertices.classes) + 10_000)
     told = best.bound
-    for number, (vector, prices, value) in enumerate(Descent(relaxation, rows).steps(budget.is_over)):
+    for number, (vector, prices, value) in enumerate(steps):
         best.take(vector, prices, value)
         budget.spend(work)
         if best.bound < (1.0 - TELLING_SHARE) * told:

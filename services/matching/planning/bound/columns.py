@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from services.matching.planning.bound.cliques import SessionRows
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.bound.prices import Floats, PriceRows
 from services.matching.planning.fillings import fillings
 from services.matching.planning.relaxation import Prices, Relaxation
@@ -16,6 +17,8 @@ from services.matching.planning.vertices import Integers, laid_ranges
 
 # Columns are also taken of vertices whose best filling misses its price by so many students.
 NEAR_STUDENTS = 0.5
+# Less of a session than this is no hint that it should be held.
+LEAST_SHARE = 0.05
 
 
 class Columns:
@@ -29,6 +32,7 @@ class Columns:
         self._known: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self.limits = np.concatenate((rows.limits, sessions.limits))
         self.students: Floats = np.zeros(0)
+        self.vertices: Integers = np.zeros(0, dtype=np.int64)
         self.matrix = sparse.csc_matrix((len(self.limits), 0))
 
     def add_best(self, prices: Prices) -> int:
@@ -70,6 +74,7 @@ class Columns:
         """Forget all columns but these; a forgotten one may be found again."""
         self.matrix = self.matrix[:, kept]
         self.students = self.students[kept]
+        self.vertices = self.vertices[kept]
         self._known = self._known[kept]
 
     def _append(self, vertices: Integers, column: Integers, classes: Integers, students: Integers) -> None:
@@ -96,3 +101,22 @@ class Columns:
         self.matrix = sparse.hstack((self.matrix, added), format="csc")
         worth = np.bincount(column, weights=students, minlength=len(vertices))
         self.students = np.concatenate((self.students, worth))
+        self.vertices = np.concatenate((self.vertices, vertices))
+
+    def outline(self, shares: Floats) -> Outline:
+        """Give the sessions of which some part is held, when the first columns are held in these shares."""
+        chosen = np.flatnonzero(shares > LEAST_SHARE)
+        vertices, classes = self._relaxation.vertices, self._relaxation.classes
+        part = self.matrix[: len(classes), chosen].tocsc()
+        stands_for = np.array([members[0] for members in classes.members], dtype=np.int64)
+        at = self.vertices[chosen]
+        return Outline(
+            shares[chosen],
+            vertices.offer[at],
+            vertices.school[at],
+            vertices.first[at],
+            vertices.last[at],
+            part.indptr.astype(np.int64),
+            stands_for[part.indices],
+            np.rint(part.data).astype(np.int64),
+        )

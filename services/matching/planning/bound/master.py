@@ -11,6 +11,7 @@ from ortools.pdlp import solve_log_pb2, solvers_pb2
 from ortools.pdlp.python import pdlp
 
 from services.matching.planning.bound.columns import Columns
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.bound.prices import Floats
 
 TOLERANCE = 1e-5
@@ -28,6 +29,10 @@ class Master:
     def value(self) -> float:
         """The students of the last solution: what no prices prove less than, up to the tolerance, once it is solved."""
         return float(self._columns.students[: len(self._primal)] @ self._primal)
+
+    def outline(self) -> Outline:
+        """Give what the last solution holds."""
+        return self._columns.outline(self._primal)
 
     def start_from(self, prices: Floats) -> None:
         """Begin at these prices of the first rows, the others at 0."""
@@ -49,15 +54,15 @@ class Master:
         start.primal_solution = np.concatenate((self._primal, np.zeros(count - len(self._primal))))
         start.dual_solution = self._dual
         found = pdlp.primal_dual_hybrid_gradient(program, _parameters(iterations, seconds), initial_solution=start)
-        self._primal, self._dual = np.asarray(found.primal_solution), np.asarray(found.dual_solution)
+        self._primal, self._dual = np.array(found.primal_solution), np.array(found.dual_solution)
         solved = found.solve_log.termination_reason == solve_log_pb2.TERMINATION_REASON_OPTIMAL
         return -self._dual, int(found.solve_log.iteration_count), solved
 
-    def keep(self, prices: Floats, most: int) -> None:
-        """Drop the columns that pay least at these prices, down to `most`, but none that is in use."""
+    def keep(self, most: int) -> None:
+        """Drop the columns that pay least at the last prices, down to `most`, but none that is in use."""
         columns = self._columns
         used = np.concatenate((self._primal, np.full(len(columns.students) - len(self._primal), 0.0)))
-        pays = columns.students - columns.matrix.T @ prices + np.where(used > 0, np.inf, 0.0)
+        pays = columns.students - columns.matrix.T @ -self._dual + np.where(used > 0, np.inf, 0.0)
         kept = np.sort(np.argsort(-pays, kind="stable")[:most])
         columns.keep(kept)
         self._primal = used[kept]

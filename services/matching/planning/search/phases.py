@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.model import Hub, Policy, Problem
 from services.matching.planning.search.board import NO_LIMIT
 from services.matching.planning.search.classes import Classes
@@ -27,17 +28,17 @@ if TYPE_CHECKING:
 GUIDE_SHARE, GUIDE_SECONDS, LARGE_GUIDE_SECONDS = 0.2, 6.0, 2.0
 """In less time prices of a large hub have hardly left their start."""
 ANNEAL_SHARE, ANNEAL_SECONDS_A_SLOT, AGAIN_SECONDS_A_SLOT = 0.85, 0.02, 0.04
-LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.4
+LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.2
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
-LARGE_TEMPERATURES = 5.0, 0.2
-"""In students: from warmer, a large hub loses more than it finds again."""
-QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT = 0.004, 0.06
-"""A large hub that has the time is annealed quickly first, so that whoever stops early has a good plan, and then, each time anew, as often as it
-can be: ends differ as their starts do, by more than twice the time wins."""
+LARGE_TEMPERATURES, OUTLINED_TEMPERATURES = (5.0, 0.2), (3.0, 0.2)
+"""In students: from warmer, a large hub loses more than it finds again; more so what is outlined."""
+QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT, MOST_TIMES = 0.004, 0.045, 3
+"""A large hub is annealed quickly first, so that whoever stops early has a good plan, and then some times for longer: ends differ
+as their starts do, by more than twice the time wins."""
 REPAIR_TEMPERATURES = 0.8, 0.3
 """A repair starts cool, as it is to move few."""
 AGAIN_SHARE, AGAIN_TEMPERATURES = 0.3, (2.5, 0.25)
-LEVEL_TEMPERATURES = 30.0, 0.2
+GO_ON_SHARE, LEVEL_TEMPERATURES = 0.5, (30.0, 0.2)
 """In encounters, where a large hub goes on without ever covering fewer: warming again in students wins nothing there any more."""
 OTHER_EVERY = 4
 POLISH_SHARE = 0.15
@@ -95,11 +96,13 @@ class Desk:
         return len(Classes.of(self.searcher.board).able) >= LARGE_PAIRS
 
     def listen(self) -> None:
-        """Hear what others have sent: prices are followed at once, the newest plan waits for `take_shared`."""
+        """Hear what others have sent: prices are followed at once, the newest outline and plan wait until they are of use."""
         while not self.inbox.empty():
             message = self.inbox.get()
             if isinstance(message, Shared):
                 self.shared = message
+            elif isinstance(message, Outline):
+                self.searcher.outline = message
             elif isinstance(message, Prices):
                 self.searcher.follow(Guidance.of_certificate(self.problem, message.certificate))
 
@@ -132,17 +135,23 @@ def bound(desk: Desk) -> None:
     others_search = "cover" not in desk.job.phases
     share = LARGE_BOUND_SHARE if others_search and desk.is_large else BOUND_SHARE
     seconds = desk.pace.left() * share
-    result = certify(desk.problem, seconds=seconds, deterministic=desk.job.deterministic, on_result=tell)
+
+    def outlined(outline: Outline) -> None:
+        desk.searcher.outline = outline
+        desk.tell(outline)
+
+    deterministic = desk.job.deterministic
+    result = certify(desk.problem, seconds=seconds, deterministic=deterministic, on_result=tell, on_outline=outlined)
     tell(result)
     desk.searcher.follow(Guidance.of_certificate(desk.problem, result.certificate))
     desk.pace.charge(solver=seconds / SOLVER_SECONDS)
 
 
 def cover(desk: Desk) -> None:
-    """Anneal for floors and coverage: several times, to join the ends; in a large hub for most of the time, as that is what wins there, anew as often as that has time for."""
+    """Anneal for floors and coverage: several times, to join the ends; in a large hub for most of the time, as that is what wins there."""
     desk.take_shared()
     searcher, phases, large = desk.searcher, desk.job.phases, desk.is_large
-    alone = "bound" in phases and "cover" in phases
+    alone = "bound" in phases
     guiding = min(GUIDE_SHARE * desk.pace.left(), GUIDE_SECONDS)
     if guiding >= LARGE_GUIDE_SECONDS if large else alone:  # in a small hub others' prices come at once
         searcher.guide(guiding)
@@ -158,35 +167,53 @@ def cover(desk: Desk) -> None:
         seconds = min(seconds, max(enough, LARGE_ANNEAL_SHARE * left) if large else enough)
     if repair:
         searcher.anneal("annealing", seconds, weights, *REPAIR_TEMPERATURES)
-        return
-    times = int(seconds / (ONCE_SECONDS_A_SLOT * slots))
-    if not times:
-        searcher.anneal("annealing", seconds, weights, *LARGE_TEMPERATURES)
-        return
-    if "cover" in phases:
-        quick = QUICK_SECONDS_A_SLOT * slots
-        searcher.anneal("annealing", quick, weights, *LARGE_TEMPERATURES)
-        seconds -= quick
-    for _ in range(times):
+    else:
+        _anneal_some_times(desk, seconds)
+
+
+def _anneal_some_times(desk: Desk, seconds: float) -> None:
+    """Anneal a large hub: quickly and then anew until an outline is known, and from that as often as the time allows."""
+    searcher, pace = desk.searcher, desk.pace
+    slots, weights, end = len(searcher.board.slot_offer), searcher.coverage(strict=True), pace.spent() + seconds
+    quick, once = QUICK_SECONDS_A_SLOT * slots, ONCE_SECONDS_A_SLOT * slots
+
+    def is_outlined() -> bool:
+        return searcher.outline is not None and end - pace.spent() >= quick
+
+    if not is_outlined():
+        searcher.anneal("annealing", quick if seconds >= once else seconds, weights, *LARGE_TEMPERATURES, is_outlined)
+    if not is_outlined() and end - pace.spent() >= quick:
         searcher.begin_anew()
-        searcher.anneal("annealing", seconds / times, weights, *LARGE_TEMPERATURES)
+        searcher.anneal("annealing", end - pace.spent(), weights, *LARGE_TEMPERATURES, is_outlined)
+    if is_outlined():
+        times = max(1, min(MOST_TIMES, int((end - pace.spent()) / once)))
+        for done in range(times):
+            searcher.begin_as_outlined()
+            each = (end - pace.spent()) / (times - done)
+            searcher.anneal("annealing", each, weights, *OUTLINED_TEMPERATURES)
     searcher.adopt(searcher.best_rows)
 
 
 def neighbourhoods(desk: Desk) -> None:
     """Set neighbourhoods free and choose their sessions anew, or anneal, or join ends: what has lately won most for its time, the others now and then.
 
-    In a large hub a worker that has looked for the bound anneals as the others do, before.
+    In a large hub anneal only: there a worker that has looked for the bound does first what the others did before.
     """
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
-    if "cover" not in desk.job.phases and desk.is_large:
-        cover(desk)
-    rounds, weights, repair = desk.rounds, searcher.coverage(strict=True), desk.problem.policy.repair
-    temperatures = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
+    repair = desk.problem.policy.repair
+    if desk.is_large and "bound" in desk.job.phases:
+        if repair:
+            cover(desk)
+        else:
+            desk.take_shared()
+            _anneal_some_times(desk, ANNEAL_SHARE * pace.left())
     if desk.is_large and not repair:
-        weights, temperatures = level_weights(desk.problem.policy, ENCOUNTERS, searcher.scales), LEVEL_TEMPERATURES
+        _go_on(desk)
+        return
+    rounds, weights = desk.rounds, searcher.coverage(strict=True)
+    temperatures = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)
     ways: list[Callable[[float], None]] = [
         lambda left: rounds.run(min(SHARE_EVERY_SECONDS, left)),
@@ -208,6 +235,18 @@ def neighbourhoods(desk: Desk) -> None:
         rates[way] = (searcher.worth_of_best() - before) / max(1e-3, pace.spent() - begun)
         turn += 1
         desk.take_shared()
+
+
+def _go_on(desk: Desk) -> None:
+    """Anneal a large hub on from the best plan of all workers, warm in encounters: it never covers fewer, and often more."""
+    searcher, pace = desk.searcher, desk.pace
+    weights = level_weights(desk.problem.policy, ENCOUNTERS, searcher.scales)
+    until = pace.spent() + (1.0 - POLISH_SHARE) * pace.left()
+    while (left := until - pace.spent()) > 0:
+        desk.take_shared()
+        searcher.anneal(
+            "annealing", min(max(SHARE_EVERY_SECONDS, GO_ON_SHARE * left), left), weights, *LEVEL_TEMPERATURES
+        )
 
 
 def exact(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.model import Proof, Remedy, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
@@ -49,7 +50,7 @@ class Run:
         self._working: set[int] = set()
         self._told: dict[int, tuple[int, ...]] = {}
         self._shared_at = 0.0
-        self._prices: tuple[int, Prices] | None = None
+        self._hints: dict[type, tuple[int, Prices | Outline]] = {}
         self._used = Used()
 
     @cached_property
@@ -130,10 +131,9 @@ class Run:
                 if self.outcome.plans == 1:
                     self._measure_reserve()
         elif isinstance(message, Bounded):
-            if self.outcome.bounded(message):
-                self._tell("bound")
-                if message.certificate is not None:
-                    self._prices = number, Prices(message.certificate)
+            self._hear_bound(number, message)
+        elif isinstance(message, Outline):
+            self._hints[Outline] = number, message
         elif isinstance(message, Proven):
             self.outcome.proven(message)
             self._tell("proof")
@@ -147,17 +147,22 @@ class Run:
                 self.outcome.failures.append({"phase": "worker", "reason": "a worker process ended before its work"})
             self._working.discard(number)
 
+    def _hear_bound(self, number: int, message: Bounded) -> None:
+        if self.outcome.bounded(message):
+            self._tell("bound")
+            if message.certificate is not None:
+                self._hints[Prices] = number, Prices(message.certificate)
+
     def _share(self, crew: Crew) -> None:
-        """Send the best plan to workers that hold a worse one, and a better bound's prices to all others, now and then."""
+        """Send the best plan to workers that hold a worse one, and a better bound's prices and outline to all others, now and then."""
         best, now = self.outcome.best, time.monotonic()
         if best is None or self.budget.deterministic or now - self._shared_at < SHARE_SECONDS:
             return
         self._shared_at = now
-        if self._prices is not None:
-            finder, prices = self._prices
-            self._prices = None
+        while self._hints:
+            _, (finder, hint) = self._hints.popitem()
             for number in self._working - {finder}:
-                crew.tell(number, prices)
+                crew.tell(number, hint)
         for number in self._working:
             if self._told.get(number) != best.values:
                 self._told[number] = best.values

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.fillings import UNLIMITED, gains
 from services.matching.planning.model import Problem
 from services.matching.planning.search.anneal import Kept, anneal, best_fit, keep, load
@@ -27,12 +28,14 @@ from services.matching.planning.search.ranking import (
     rank,
 )
 from services.matching.planning.search.rows import Rows, no_rows, offers_that_differ, rows_in_force, rows_of_pins
-from services.matching.planning.search.seating import Wanted, hold
+from services.matching.planning.search.seating import Wanted, hold, hold_outline
 from services.matching.planning.search.state import empty_state
 
 Ints = NDArray[np.int64]
 CHUNK_SECONDS = 0.25
 LEAST_GUIDE_SECONDS = 0.1
+NOISE = 0.1
+"""In shares of a session: what makes one order of an outline's sessions differ from another."""
 PRICE_SCALE = 10_000
 """Whole parts of a student in prices, as the compiled fillings of the bound reckon."""
 Report = Callable[[Rows, tuple[int, ...], str], None]
@@ -51,6 +54,8 @@ class Searcher:
         self.best_values: tuple[int, ...] = ()
         self._moves_a_second = MOVES_A_SECOND
         self.guidance: Guidance | None = None
+        self.outline: Outline | None = None
+        self._random = np.random.default_rng(seed)
         self.listen: Callable[[], None] = lambda: None  # asked now and then while annealing
         self._base = no_rows()
         self.adopt(self.best_rows)
@@ -87,6 +92,28 @@ class Searcher:
     def begin_anew(self) -> None:
         """Fit in all again but the pins, in another order where there is a choice."""
         self.adopt(rows_of_pins(self.problem))
+        self.first_plan()
+
+    def begin_as_outlined(self) -> None:
+        """Hold the sessions that the outline has most of, in another order each time, and fit in all others."""
+        outline = self.outline
+        if outline is None:
+            return
+        self.adopt(rows_of_pins(self.problem))
+        order = np.argsort(-(outline.share + NOISE * self._random.random(len(outline.share))))
+        hold_outline(
+            self.board,
+            self.state,
+            order,
+            outline.offer,
+            outline.school,
+            outline.first,
+            outline.last,
+            outline.ptr,
+            self.board.g_class[outline.groups],
+            outline.students,
+            self.coverage(strict=True),
+        )
         self.first_plan()
 
     def follow(self, guidance: Guidance) -> None:
@@ -138,13 +165,21 @@ class Searcher:
         self.report(self.best_rows, values, phase)
         return True
 
-    def anneal(self, phase: str, seconds: float, weights: Floats, warm: float, cool: float) -> None:
-        """Anneal from the present plan for so many seconds; the present plan is the best of it afterwards."""
+    def anneal(
+        self,
+        phase: str,
+        seconds: float,
+        weights: Floats,
+        warm: float,
+        cool: float,
+        until: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Anneal from the present plan for so many seconds, or `until` says so; the present plan is the best of it afterwards."""
         if not len(self.board.slot_offer):
             return  # no offer can meet anybody
         kept = keep(self.state)
         begun, end = self.pace.spent(), min(self.pace.spent() + seconds, self.pace.end)
-        while (now := self.pace.spent()) < end:
+        while (now := self.pace.spent()) < end and not until():
             span = min(CHUNK_SECONDS, end - now)
             share, after = (now - begun) / seconds, (now + span - begun) / seconds
             moves = max(50, int(span * self._moves_a_second))

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.planning.compiled import compiled
+from services.matching.planning.compiled import allocating, compiled
 from services.matching.planning.search.allowed import can_hold
 from services.matching.planning.search.board import MIN_PART, Board
 from services.matching.planning.search.filling import Floats, fill
 from services.matching.planning.search.moves import free_slot
 from services.matching.planning.search.state import (
+    COVERED,
     State,
     close_session,
     join,
@@ -25,6 +26,8 @@ from services.matching.planning.search.state import (
 )
 
 Ints = NDArray[np.int64]
+NEARLY_ALL = 0.98
+"""An outline's session is held with no smaller part of its students: the others' places are better used elsewhere."""
 
 
 @compiled
@@ -103,6 +106,44 @@ def give_up(board: Board, state: State, slot: int) -> None:
         leave(board, state, slot, whole(state.a_group[board.slot_first[slot]]))
     close_session(board, state, slot)
     state.written[0] = 0
+
+
+@allocating
+def _hold_as_outlined(
+    board: Board, state: State, offer: int, school: int, first: int, last: int, kinds: Ints, students: Ints, none: Ints,
+    weights: Floats,
+) -> None:  # fmt: skip
+    before, least = state.value[COVERED], NEARLY_ALL * students.sum()
+    slot = free_slot(board, state, offer)
+    if slot < 0:
+        return
+    for vertex in range(board.ov_first[offer], board.ov_first[offer + 1]):
+        if board.v_school[vertex] != school:
+            continue
+        for i in range(board.vs_first[vertex], board.vs_first[vertex + 1]):
+            start = board.v_start[i]
+            if first <= start <= last and seat_classes(board, state, vertex, start, kinds, students, none, weights):
+                if state.value[COVERED] - before < least:
+                    give_up(board, state, slot)
+                return
+
+
+@allocating
+def hold_outline(
+    board: Board, state: State, order: Ints, offer: Ints, school: Ints, first: Ints, last: Ints, ptr: Ints, kinds: Ints,
+    students: Ints, weights: Floats,
+) -> None:  # fmt: skip
+    """Hold an outline's sessions in this order, each where the rules allow if nearly all of its students are still to be covered.
+
+    `kinds` are the classes that come; the other arrays are those of `bound.outline.Outline`.
+    """
+    none = np.zeros(kinds.shape[0], np.int64)
+    for k in range(order.shape[0]):
+        i = whole(order[k])
+        come = slice(ptr[i], ptr[i + 1])
+        _hold_as_outlined(
+            board, state, offer[i], school[i], first[i], last[i], kinds[come], students[come], none, weights
+        )
 
 
 @dataclass(frozen=True)

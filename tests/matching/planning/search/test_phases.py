@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.matching.planning.bound.certify import certify
+from services.matching.planning.bound.outline import Outline
 from services.matching.planning.model import Problem
 from services.matching.planning.scenario import fictional_area
 from services.matching.planning.search import phases
@@ -55,15 +57,35 @@ def test_a_small_hub_is_annealed_again_and_the_best_end_is_gone_on_with(town: Pr
     assert np.array_equal(rows_of_plan(searcher.board, searcher.state), searcher.best_rows)
 
 
-def test_who_looks_for_a_large_hubs_bound_too_anneals_for_a_part_of_the_time(
-    town: Problem, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Note each annealing's seconds and warmth instead of annealing: the time passes."""
+    found = list[tuple[float, float]]()
+
+    def noted(searcher: Searcher, *said: Any) -> None:
+        found.append((said[1], said[3]))
+        searcher.pace.work += said[1]
+
+    monkeypatch.setattr(Searcher, "anneal", noted)
+    return found
+
+
+@pytest.fixture
+def outline(town: Problem) -> Outline:
+    """Give the first outline of the town."""
+    found = list[Outline]()
+    certify(town, seconds=2.0, deterministic=True, on_outline=found.append)
+    return found[0]
+
+
+def test_who_looks_for_a_large_hubs_bound_too_anneals_for_a_part_of_the_time_before(
+    town: Problem, monkeypatch: pytest.MonkeyPatch, made: list[tuple[float, float]]
 ) -> None:
     monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
-    made = list[float]()
-    monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append(said[1]))
     desk = desk_of(town, ALONE, 60.0)
     cover(desk)
-    assert sum(made) == pytest.approx(phases.LARGE_ANNEAL_SHARE * desk.pace.left(), rel=1e-3)
+    left = 60.0 - desk.searcher.pace.spent() + sum(seconds for seconds, _ in made)
+    assert sum(seconds for seconds, _ in made) == pytest.approx(phases.LARGE_ANNEAL_SHARE * left, rel=1e-3)
 
 
 def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
@@ -72,32 +94,98 @@ def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
     assert len(ends) == 1
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(60.0, 19), (4.0, 1), (0.5, 0)])
-def test_a_large_hub_is_annealed_quickly_and_then_anew_as_often_as_it_can_be(
-    town: Problem, monkeypatch: pytest.MonkeyPatch, seconds: float, times: int
+@pytest.mark.parametrize(("seconds", "times"), [(60.0, 2), (0.5, 1)])
+def test_a_large_hub_without_an_outline_is_annealed_quickly_and_then_anew_if_there_is_time(
+    town: Problem,
+    monkeypatch: pytest.MonkeyPatch,
+    made: list[tuple[float, float]],
+    seconds: float,
+    times: int,
 ) -> None:
     monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
-    made, begun = list[float](), list[int]()
-    monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append(said[1]))
+    begun = list[int]()
     monkeypatch.setattr(Searcher, "begin_anew", lambda _: begun.append(len(made)))
     desk = desk_of(town, SEARCH, seconds)
+    left = desk.pace.left()
     cover(desk)
-    assert [place for place in begun if place] == list(range(1, times + 1))  # its guiding prices begin anew too
-    assert len(made) == times + 1
-    assert made[0] < made[-1] or not times
-    assert sum(made) == pytest.approx(phases.ANNEAL_SHARE * desk.pace.left(), rel=1e-3)
+    assert [place for place in begun if place] == list(range(1, times))  # its guiding prices begin anew too
+    assert [warm for _, warm in made] == [phases.LARGE_TEMPERATURES[0]] * times
+    assert made[0] < made[-1] or times == 1
+    guided = left - sum(span for span, _ in made) - desk.pace.left()
+    assert sum(span for span, _ in made) == pytest.approx(phases.ANNEAL_SHARE * (left - guided), rel=1e-3)
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(60.0, 3), (6.0, 2), (0.5, 1)])
+def test_a_large_hub_with_an_outline_begins_as_outlined_as_often_as_there_is_time_but_not_more_often_than_pays(
+    town: Problem,
+    outline: Outline,
+    monkeypatch: pytest.MonkeyPatch,
+    made: list[tuple[float, float]],
+    seconds: float,
+    times: int,
+) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    monkeypatch.setattr(phases, "GUIDE_SHARE", 0.0)
+    begun = list[int]()
+    monkeypatch.setattr(Searcher, "begin_as_outlined", lambda _: begun.append(len(made)))
+    desk = desk_of(town, SEARCH, seconds)
+    desk.searcher.outline = outline
+    left = desk.pace.left()
+    cover(desk)
+    assert begun == list(range(times))
+    assert [warm for _, warm in made] == [phases.OUTLINED_TEMPERATURES[0]] * times
+    assert sum(span for span, _ in made) == pytest.approx(phases.ANNEAL_SHARE * left, rel=1e-3)
+
+
+def test_an_outline_that_comes_ends_the_annealing_unless_too_little_time_is_left_to_use_it(
+    town: Problem, outline: Outline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    monkeypatch.setattr(phases, "GUIDE_SHARE", 0.0)
+    begun = list[float]()
+    monkeypatch.setattr(Searcher, "begin_as_outlined", lambda searcher: begun.append(searcher.pace.spent()))
+    for after, is_used in ((2.0, True), (16.9, False)):
+        begun.clear()
+        desk = desk_of(town, SEARCH, 20.0)
+
+        def listen(desk: Desk = desk, after: float = after) -> None:
+            if desk.pace.spent() >= after:
+                desk.searcher.outline = outline
+
+        desk.searcher.listen = listen
+        cover(desk)
+        assert bool(begun) == is_used
+        assert not begun or after <= begun[0] < after + 1.0
 
 
 def test_the_best_end_of_a_large_hub_is_gone_on_with(
-    town: Problem, ends: list[int], monkeypatch: pytest.MonkeyPatch
+    town: Problem, outline: Outline, ends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     desk = desk_of(town, SEARCH, 20.0)
+    desk.searcher.outline = outline
     cover(desk)
     searcher = desk.searcher
-    assert len(ends) > 2
+    assert len(ends) == phases.MOST_TIMES
     assert searcher.best_values[COVERED] == max(ends)
     assert np.array_equal(rows_of_plan(searcher.board, searcher.state), searcher.best_rows)
+
+
+@pytest.mark.parametrize("names", [("bound", "neighbourhoods"), ALONE])
+def test_who_has_looked_for_a_large_hubs_bound_anneals_as_outlined_before_going_on(
+    town: Problem,
+    outline: Outline,
+    monkeypatch: pytest.MonkeyPatch,
+    made: list[tuple[float, float]],
+    names: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+    desk = desk_of(town, names, 4.0)
+    desk.searcher.outline = outline
+    neighbourhoods(desk)
+    warmths = [warm for _, warm in made]
+    assert warmths[0] == phases.OUTLINED_TEMPERATURES[0]
+    assert warmths[-1] == phases.LEVEL_TEMPERATURES[0]
 
 
 @pytest.mark.parametrize("repair", [False, True])
@@ -107,11 +195,17 @@ def test_a_large_hub_goes_on_without_covering_fewer_and_a_repair_without_moving_
     monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     monkeypatch.setattr(phases, "SHARE_EVERY_SECONDS", 0.1)
     made = list[tuple[float, float]]()
-    monkeypatch.setattr(Searcher, "anneal", lambda _, *said: made.append((said[2][COVERED], said[3])))
+
+    def noted(searcher: Searcher, *said: Any) -> None:
+        made.append((said[2][COVERED], said[3]))
+        searcher.pace.work += said[1]
+
+    monkeypatch.setattr(Searcher, "anneal", noted)
     problem = replace(town, policy=replace(town.policy, repair=True), in_force=()) if repair else town
     desk = desk_of(problem, SEARCH, 1.0)
     neighbourhoods(desk)
     covered, warm = made[-1]
+    assert repair or len(made) > 1
     assert (covered, warm) == ((1.0, phases.REPAIR_TEMPERATURES[0]) if repair else (KEPT, phases.LEVEL_TEMPERATURES[0]))
 
 
