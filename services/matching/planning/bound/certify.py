@@ -41,8 +41,8 @@ IDLE_SHARE = 1e-6
 IDLE_ROUNDS = 6
 # From the best prices to the master's the bound is evaluated at these shares of the way.
 LINE_SHARES = (1.0, 0.5, 0.25, 0.1, 0.04)
-# After so many steps of the descent the first outline is made, in so many rounds.
-STEPS_BEFORE_OUTLINE, ROUNDS_OF_OUTLINE = 150, 4
+# The first outline is made after so many steps of the descent and rounds of the master, the second after its end and as many rounds.
+STEPS_BEFORE_OUTLINE, ROUNDS_BEFORE_OUTLINE = 150, 3
 # While the prices descend, sessions are taken up every so many steps, where the value is so near to the best one.
 STEPS_BETWEEN_SESSIONS, NEAR = 25, 1.02
 # Improvements of the descent by this share are passed on with their certificate.
@@ -133,7 +133,7 @@ def certify(
 
     One core is used whatever `workers` says, and nothing is drawn, so `seed` changes nothing: they are the engine's
     common arguments. `on_bound` hears every improvement; `on_result` hears, round by round, the improved bound with its
-    certificate; `on_outline` what the master holds, each time better; `stop` is asked between rounds of at most a few seconds.
+    certificate; `on_outline` hears what the master holds, and once more when that is better; `stop` is asked between rounds of at most a few seconds.
     """
     del workers, seed
     budget = _Budget(seconds, deterministic, stop)
@@ -159,23 +159,29 @@ def _improve(
 ) -> None:
     columns = Columns(relaxation, rows, SessionRows.of(relaxation))
     master = Master(columns)
+
+    def outline() -> None:
+        on_outline(master.outline(budget.is_over, lambda made: budget.spend(_work(columns, relaxation, made))))
+
     steps = Descent(relaxation, rows).steps(budget.is_over)
     _descend(islice(steps, STEPS_BEFORE_OUTLINE), relaxation, rows, best, budget, tell, columns)
     for share in FIRST_SHARES:
         columns.add_best(rows.rounded(rows.every_student() * share))
     master.start_from(best.vector)
-    for _ in range(ROUNDS_OF_OUTLINE):
+    for _ in range(ROUNDS_BEFORE_OUTLINE):
         if budget.is_over():
             return
         columns.add_best(best.offer(_solved(master, columns, relaxation, rows, budget, FIRST_ITERATIONS)[0]))
-    on_outline(master.outline())
+    outline()
     _descend(steps, relaxation, rows, best, budget, tell, columns)
     master.start_from(best.vector)
-    iterations, idle, reached = FIRST_ITERATIONS, 0, 0.0
+    iterations, idle, reached, rounds = FIRST_ITERATIONS, 0, 0.0, 0
     while not budget.is_over() and idle < IDLE_ROUNDS:
         before, told = best.value, best.bound
         vector, solved = _solved(master, columns, relaxation, rows, budget, iterations)
-        on_outline(master.outline())
+        rounds += 1
+        if rounds == ROUNDS_BEFORE_OUTLINE:
+            outline()
         new = _search_towards(vector, best, columns, budget)
         if best.bound < told:
             tell()
@@ -191,12 +197,16 @@ def _improve(
             master.keep(MOST_COLUMNS * 2 // 3)
 
 
+def _work(columns: Columns, relaxation: Relaxation, iterations: int) -> int:
+    return (iterations + 1) * (int(columns.matrix.nnz) + len(relaxation.vertices.classes))
+
+
 def _solved(
     master: Master, columns: Columns, relaxation: Relaxation, rows: PriceRows, budget: _Budget, iterations: int
 ) -> tuple[Floats, bool]:
     """Go on with the master: its prices of the rows that have one, and whether it is solved."""
     duals, made, solved = master.solve(iterations=iterations, seconds=budget.seconds_a_round())
-    budget.spend((made + 1) * (columns.matrix.nnz + len(relaxation.vertices.classes)))
+    budget.spend(_work(columns, relaxation, made))
     return np.clip(duals[: rows.ends[-1]], 0.0, rows.most), solved
 
 

@@ -32,7 +32,7 @@ LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.2
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
 LARGE_TEMPERATURES, OUTLINED_TEMPERATURES = (5.0, 0.2), (3.0, 0.2)
 """In students: from warmer, a large hub loses more than it finds again; more so what is outlined."""
-QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT, MOST_TIMES = 0.004, 0.045, 3
+QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT, MOST_TIMES = 0.004, 0.04, 4
 """A large hub is annealed quickly first, so that whoever stops early has a good plan, and then some times for longer: ends differ
 as their starts do, by more than twice the time wins."""
 REPAIR_TEMPERATURES = 0.8, 0.3
@@ -47,7 +47,7 @@ EXACT_SHARE = 0.75
 
 WHOLE_SHARE, PAIRS_A_SECOND = 0.5, 1_000
 """Part of what is left of its budget that a worker gives to a hub's whole program, and how large (in vertices' classes) that may be for it."""
-BOUND_SHARE, LARGE_BOUND_SHARE = 0.4, 0.6
+BOUND_SHARE, LARGE_BOUND_SHARE = 0.4, 0.7
 """Part of what is left of its budget that a worker gives to the bound, before it searches; more in a large hub, where others do that."""
 
 
