@@ -41,7 +41,7 @@ IDLE_SHARE = 1e-6
 IDLE_ROUNDS = 6
 # From the best prices to the master's the bound is evaluated at these shares of the way.
 LINE_SHARES = (1.0, 0.5, 0.25, 0.1, 0.04)
-# The first outline is made after so many steps of the descent and rounds of the master, the second after its end and as many rounds.
+# The first outline is made after so many steps of the descent and rounds of the master.
 STEPS_BEFORE_OUTLINE, ROUNDS_BEFORE_OUTLINE = 150, 3
 # While the prices descend, sessions are taken up every so many steps, where the value is so near to the best one.
 STEPS_BETWEEN_SESSIONS, NEAR = 25, 1.02
@@ -133,7 +133,7 @@ def certify(
 
     One core is used whatever `workers` says, and nothing is drawn, so `seed` changes nothing: they are the engine's
     common arguments. `on_bound` hears every improvement; `on_result` hears, round by round, the improved bound with its
-    certificate; `on_outline` hears what the master holds, and once more when that is better; `stop` is asked between rounds of at most a few seconds.
+    certificate; `on_outline` what the master holds, early and then round by round; `stop` is asked between rounds of at most a few seconds.
     """
     del workers, seed
     budget = _Budget(seconds, deterministic, stop)
@@ -160,9 +160,6 @@ def _improve(
     columns = Columns(relaxation, rows, SessionRows.of(relaxation))
     master = Master(columns)
 
-    def outline() -> None:
-        on_outline(master.outline(budget.is_over, lambda made: budget.spend(_work(columns, relaxation, made))))
-
     steps = Descent(relaxation, rows).steps(budget.is_over)
     _descend(islice(steps, STEPS_BEFORE_OUTLINE), relaxation, rows, best, budget, tell, columns)
     for share in FIRST_SHARES:
@@ -172,16 +169,14 @@ def _improve(
         if budget.is_over():
             return
         columns.add_best(best.offer(_solved(master, columns, relaxation, rows, budget, FIRST_ITERATIONS)[0]))
-    outline()
+    on_outline(master.leaner_outline(budget.is_over, lambda made: budget.spend(_work(columns, relaxation, made))))
     _descend(steps, relaxation, rows, best, budget, tell, columns)
     master.start_from(best.vector)
-    iterations, idle, reached, rounds = FIRST_ITERATIONS, 0, 0.0, 0
+    iterations, idle, reached = FIRST_ITERATIONS, 0, 0.0
     while not budget.is_over() and idle < IDLE_ROUNDS:
         before, told = best.value, best.bound
         vector, solved = _solved(master, columns, relaxation, rows, budget, iterations)
-        rounds += 1
-        if rounds == ROUNDS_BEFORE_OUTLINE:
-            outline()
+        on_outline(master.outline())
         new = _search_towards(vector, best, columns, budget)
         if best.bound < told:
             tell()

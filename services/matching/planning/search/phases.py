@@ -32,7 +32,7 @@ LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.2
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
 LARGE_TEMPERATURES, OUTLINED_TEMPERATURES = (5.0, 0.2), (3.0, 0.2)
 """In students: from warmer, a large hub loses more than it finds again; more so what is outlined."""
-QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT, MOST_TIMES = 0.004, 0.04, 4
+QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT, MOST_TIMES = 0.004, 0.04, 3
 """A large hub is annealed quickly first, so that whoever stops early has a good plan, and then some times for longer: ends differ
 as their starts do, by more than twice the time wins."""
 REPAIR_TEMPERATURES = 0.8, 0.3
@@ -197,21 +197,20 @@ def _anneal_some_times(desk: Desk, seconds: float) -> None:
 def neighbourhoods(desk: Desk) -> None:
     """Set neighbourhoods free and choose their sessions anew, or anneal, or join ends: what has lately won most for its time, the others now and then.
 
-    In a large hub anneal only: there a worker that has looked for the bound does first what the others did before.
+    In a large hub anneal only: there a worker that has looked for the bound does first what the others did before, in a repair too.
     """
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
         return  # no offer can meet anybody
-    repair = desk.problem.policy.repair
-    if desk.is_large and "bound" in desk.job.phases:
-        if repair:
-            cover(desk)
-        else:
+    phases, repair = desk.job.phases, desk.problem.policy.repair
+    if desk.is_large and not repair:
+        if "bound" in phases:
             desk.take_shared()
             _anneal_some_times(desk, ANNEAL_SHARE * pace.left())
-    if desk.is_large and not repair:
         _go_on(desk)
         return
+    if desk.is_large and "cover" not in phases:
+        cover(desk)
     rounds, weights = desk.rounds, searcher.coverage(strict=True)
     temperatures = REPAIR_TEMPERATURES if repair else AGAIN_TEMPERATURES
     most_again = AGAIN_SECONDS_A_SLOT * len(searcher.board.slot_offer)

@@ -76,20 +76,20 @@ def sketch(*sessions: tuple[float, int, list[int], list[int]]) -> Outline:
 
 def test_an_outline_holds_in_fractions_nearly_what_the_bound_allows_within_seats_and_offers() -> None:
     made, limit = outlines()
-    assert made
+    assert len(made) > 1
     for outline in made:
         offers = town().offers
         assert (outline.share > 0).all()
         held = np.bincount(outline.offer, weights=outline.share, minlength=len(offers))
         assert (held <= np.array([offer.max_sessions for offer in offers]) + 0.05).all()
         assert (students_of(outline) <= np.array([offers[number].seats for number in outline.offer])).all()
-        assert all(town().groups[group].size > 0 for group in outline.groups)
-    assert 0.95 * limit < made[-1].share @ students_of(made[-1]) <= 1.01 * limit
+        assert 0.85 * limit < outline.share @ students_of(outline) <= 1.01 * limit
 
 
-def test_an_outline_holds_few_sessions_in_part_as_equally_good_ones_are_told_apart() -> None:
-    share = outlines()[0][-1].share
-    assert share[share > 0.9].sum() > 0.6 * share.sum()
+def test_the_first_outline_holds_more_sessions_whole_as_equally_good_ones_are_told_apart() -> None:
+    first, last = (outlines()[0][number].share for number in (0, -1))
+    assert first[first > 0.9].sum() > 0.6 * first.sum()
+    assert first[first > 0.9].sum() > 2 * last[last > 0.9].sum()
 
 
 def test_a_plan_as_outlined_covers_more_than_the_first_plan_and_differs_from_one_to_the_next() -> None:
@@ -133,14 +133,16 @@ def attended(problem: Problem, outline: Outline) -> dict[str, set[str]]:
 
 def test_the_larger_share_comes_first_and_what_has_lost_its_students_is_left_to_the_fitting() -> None:
     offers = [make_offer(name, max_sessions=1, seats=seats) for name, seats in (("O1", 50), ("O2", 58))]
-    groups = [make_group(name, on=ALL_WEEK, size=size) for name, size in (("G1", 20), ("G2", 30), ("G3", 28))]
+    groups = [
+        make_group(name, on=ALL_WEEK, size=size) for name, size in (("G1", 20), ("G2", 30), ("G3", 28), ("G4", 30))
+    ]
     problem = make_problem(offers=offers, groups=groups)
 
     def held(share: float, other: float) -> dict[str, set[str]]:
         return attended(problem, sketch((share, 0, [0, 1], [20, 30]), (other, 1, [1, 2], [30, 28])))
 
-    assert held(0.9, 0.5) == {"O1": {"G1", "G2"}, "O2": {"G3"}}
-    assert held(0.5, 0.9) == {"O1": {"G1"}, "O2": {"G2", "G3"}}
+    assert held(0.9, 0.5) == {"O1": {"G1", "G2"}, "O2": {"G3", "G4"}}
+    assert held(0.5, 0.9) == {"O1": {"G1", "G4"}, "O2": {"G2", "G3"}}
 
 
 def test_who_looks_for_the_bound_keeps_the_outline_and_tells_it() -> None:

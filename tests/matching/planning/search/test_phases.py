@@ -115,7 +115,7 @@ def test_a_large_hub_without_an_outline_is_annealed_quickly_and_then_anew_if_the
     assert sum(span for span, _ in made) == pytest.approx(phases.ANNEAL_SHARE * (left - guided), rel=1e-3)
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(60.0, 4), (4.0, 2), (0.5, 1)])
+@pytest.mark.parametrize(("seconds", "times"), [(60.0, 3), (4.0, 2), (0.5, 1)])
 def test_a_large_hub_with_an_outline_begins_as_outlined_as_often_as_there_is_time_but_not_more_often_than_pays(
     town: Problem,
     outline: Outline,
