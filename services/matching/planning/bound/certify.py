@@ -126,14 +126,15 @@ def certify(
     deterministic: bool = False,
     on_bound: Callable[[int], None] = lambda _: None,
     on_result: Callable[[BoundResult], None] = lambda _: None,
-    on_outline: Callable[[Outline], None] = lambda _: None,
+    on_outline: Callable[[Outline], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> BoundResult:
     """Find the tightest certified bound that `seconds` allow; valid whenever it ends, at worst all students.
 
     One core is used whatever `workers` says, and nothing is drawn, so `seed` changes nothing: they are the engine's
     common arguments. `on_bound` hears every improvement; `on_result` hears, round by round, the improved bound with its
-    certificate; `on_outline` what the master holds, early and then round by round; `stop` is asked between rounds of at most a few seconds.
+    certificate; `on_outline`, which costs some time, what the master holds, early and then round by round; `stop` is asked between rounds of at most a few
+    seconds.
     """
     del workers, seed
     budget = _Budget(seconds, deterministic, stop)
@@ -155,28 +156,29 @@ def _improve(
     best: _Best,
     budget: _Budget,
     tell: Callable[[], None],
-    on_outline: Callable[[Outline], None],
+    on_outline: Callable[[Outline], None] | None,
 ) -> None:
     columns = Columns(relaxation, rows, SessionRows.of(relaxation))
     master = Master(columns)
-
-    steps = Descent(relaxation, rows).steps(budget.is_over)
-    _descend(islice(steps, STEPS_BEFORE_OUTLINE), relaxation, rows, best, budget, tell, columns)
     for share in FIRST_SHARES:
         columns.add_best(rows.rounded(rows.every_student() * share))
-    master.start_from(best.vector)
-    for _ in range(ROUNDS_BEFORE_OUTLINE):
-        if budget.is_over():
-            return
-        columns.add_best(best.offer(_solved(master, columns, relaxation, rows, budget, FIRST_ITERATIONS)[0]))
-    on_outline(master.leaner_outline(budget.is_over, lambda made: budget.spend(_work(columns, relaxation, made))))
+    steps = Descent(relaxation, rows).steps(budget.is_over)
+    if on_outline is not None:
+        _descend(islice(steps, STEPS_BEFORE_OUTLINE), relaxation, rows, best, budget, tell, columns)
+        master.start_from(best.vector)
+        for _ in range(ROUNDS_BEFORE_OUTLINE):
+            if budget.is_over():
+                return
+            columns.add_best(best.offer(_prices_of(master, columns, relaxation, rows, budget, FIRST_ITERATIONS)[0]))
+        on_outline(master.leaner_outline(budget.is_over, lambda made: budget.spend(_work(columns, relaxation, made))))
     _descend(steps, relaxation, rows, best, budget, tell, columns)
     master.start_from(best.vector)
     iterations, idle, reached = FIRST_ITERATIONS, 0, 0.0
     while not budget.is_over() and idle < IDLE_ROUNDS:
         before, told = best.value, best.bound
-        vector, solved = _solved(master, columns, relaxation, rows, budget, iterations)
-        on_outline(master.outline())
+        vector, solved = _prices_of(master, columns, relaxation, rows, budget, iterations)
+        if on_outline is not None:
+            on_outline(master.outline())
         new = _search_towards(vector, best, columns, budget)
         if best.bound < told:
             tell()
@@ -196,7 +198,7 @@ def _work(columns: Columns, relaxation: Relaxation, iterations: int) -> int:
     return (iterations + 1) * (int(columns.matrix.nnz) + len(relaxation.vertices.classes))
 
 
-def _solved(
+def _prices_of(
     master: Master, columns: Columns, relaxation: Relaxation, rows: PriceRows, budget: _Budget, iterations: int
 ) -> tuple[Floats, bool]:
     """Go on with the master: its prices of the rows that have one, and whether it is solved."""

@@ -106,6 +106,11 @@ class Desk:
             elif isinstance(message, Prices):
                 self.searcher.follow(Guidance.of_certificate(self.problem, message.certificate))
 
+    def outlined(self, outline: Outline) -> None:
+        """Keep an outline that was made here, and tell others."""
+        self.searcher.outline = outline
+        self.tell(outline)
+
     def take_shared(self) -> bool:
         """Join the best plan of all workers with our own; tell whether that changed it."""
         self.listen()
@@ -135,13 +140,13 @@ def bound(desk: Desk) -> None:
     others_search = "cover" not in desk.job.phases
     share = LARGE_BOUND_SHARE if others_search and desk.is_large else BOUND_SHARE
     seconds = desk.pace.left() * share
-
-    def outlined(outline: Outline) -> None:
-        desk.searcher.outline = outline
-        desk.tell(outline)
-
-    deterministic = desk.job.deterministic
-    result = certify(desk.problem, seconds=seconds, deterministic=deterministic, on_result=tell, on_outline=outlined)
+    result = certify(
+        desk.problem,
+        seconds=seconds,
+        deterministic=desk.job.deterministic,
+        on_result=tell,
+        on_outline=desk.outlined if desk.is_large else None,
+    )
     tell(result)
     desk.searcher.follow(Guidance.of_certificate(desk.problem, result.certificate))
     desk.pace.charge(solver=seconds / SOLVER_SECONDS)

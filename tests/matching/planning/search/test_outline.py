@@ -18,6 +18,7 @@ from services.matching.planning.checker import check_sessions
 from services.matching.planning.model import Problem
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.scenario import fictional_area
+from services.matching.planning.search import phases
 from services.matching.planning.search.crew import Crew
 from services.matching.planning.search.messages import Found, Job
 from services.matching.planning.search.pace import Pace
@@ -145,14 +146,19 @@ def test_the_larger_share_comes_first_and_what_has_lost_its_students_is_left_to_
     assert held(0.5, 0.9) == {"O1": {"G1", "G4"}, "O2": {"G2", "G3"}}
 
 
-def test_who_looks_for_the_bound_keeps_the_outline_and_tells_it() -> None:
+@pytest.mark.parametrize("large", [True, False])
+def test_who_looks_for_a_large_hubs_bound_keeps_the_outline_and_tells_it(
+    monkeypatch: pytest.MonkeyPatch, *, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     told = list[Any]()
     job = Job(time.monotonic(), 8.0, 1, True, ("bound",))  # noqa: FBT003 - as a run gives it
     desk = Desk(town(), job, lambda *_: None, told.append, queue.Queue())
     bound(desk)
     made = [message for message in told if isinstance(message, Outline)]
-    assert made
-    assert desk.searcher.outline is made[-1]
+    assert bool(made) == large
+    assert desk.searcher.outline is (made[-1] if large else None)
 
 
 def test_a_worker_hears_the_newest_outline() -> None:
