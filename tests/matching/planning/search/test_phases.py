@@ -58,6 +58,12 @@ def test_a_small_hub_is_annealed_again_and_the_best_end_is_gone_on_with(town: Pr
 
 
 @pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every hub for a large one."""
+    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+
+
+@pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
     """Note each annealing's seconds and warmth instead of annealing: the time passes."""
     found = list[tuple[float, float]]()
@@ -78,10 +84,10 @@ def outline(town: Problem) -> Outline:
     return found[0]
 
 
+@pytest.mark.usefixtures("large")
 def test_who_looks_for_a_large_hubs_bound_too_anneals_for_a_part_of_the_time_before(
-    town: Problem, monkeypatch: pytest.MonkeyPatch, made: list[tuple[float, float]]
+    town: Problem, made: list[tuple[float, float]]
 ) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     desk = desk_of(town, ALONE, 60.0)
     cover(desk)
     left = 60.0 - desk.searcher.pace.spent() + sum(seconds for seconds, _ in made)
@@ -94,6 +100,7 @@ def test_a_repair_anneals_once(town: Problem, ends: list[int]) -> None:
     assert len(ends) == 1
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize(("seconds", "times"), [(60.0, 2), (0.5, 1)])
 def test_a_large_hub_without_an_outline_is_annealed_quickly_and_then_anew_if_there_is_time(
     town: Problem,
@@ -102,7 +109,6 @@ def test_a_large_hub_without_an_outline_is_annealed_quickly_and_then_anew_if_the
     seconds: float,
     times: int,
 ) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     begun = list[int]()
     monkeypatch.setattr(Searcher, "begin_anew", lambda _: begun.append(len(made)))
     desk = desk_of(town, SEARCH, seconds)
@@ -115,6 +121,7 @@ def test_a_large_hub_without_an_outline_is_annealed_quickly_and_then_anew_if_the
     assert sum(span for span, _ in made) == pytest.approx(phases.ANNEAL_SHARE * (left - guided), rel=1e-3)
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize(("seconds", "times"), [(60.0, 3), (4.0, 2), (0.5, 1)])
 def test_a_large_hub_with_an_outline_begins_as_outlined_as_often_as_there_is_time_but_not_more_often_than_pays(
     town: Problem,
@@ -124,7 +131,6 @@ def test_a_large_hub_with_an_outline_begins_as_outlined_as_often_as_there_is_tim
     seconds: float,
     times: int,
 ) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     monkeypatch.setattr(phases, "GUIDE_SHARE", 0.0)
     begun = list[int]()
     monkeypatch.setattr(Searcher, "begin_as_outlined", lambda _: begun.append(len(made)))
@@ -137,10 +143,10 @@ def test_a_large_hub_with_an_outline_begins_as_outlined_as_often_as_there_is_tim
     assert sum(span for span, _ in made) == pytest.approx(phases.ANNEAL_SHARE * left, rel=1e-3)
 
 
+@pytest.mark.usefixtures("large")
 def test_an_outline_that_comes_ends_the_annealing_unless_too_little_time_is_left_to_use_it(
     town: Problem, outline: Outline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     monkeypatch.setattr(phases, "GUIDE_SHARE", 0.0)
     begun = list[float]()
     monkeypatch.setattr(Searcher, "begin_as_outlined", lambda searcher: begun.append(searcher.pace.spent()))
@@ -158,10 +164,8 @@ def test_an_outline_that_comes_ends_the_annealing_unless_too_little_time_is_left
         assert not begun or after <= begun[0] < after + 1.0
 
 
-def test_the_best_end_of_a_large_hub_is_gone_on_with(
-    town: Problem, outline: Outline, ends: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
+@pytest.mark.usefixtures("large")
+def test_the_best_end_of_a_large_hub_is_gone_on_with(town: Problem, outline: Outline, ends: list[int]) -> None:
     desk = desk_of(town, SEARCH, 20.0)
     desk.searcher.outline = outline
     cover(desk)
@@ -171,15 +175,14 @@ def test_the_best_end_of_a_large_hub_is_gone_on_with(
     assert np.array_equal(rows_of_plan(searcher.board, searcher.state), searcher.best_rows)
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("names", [("bound", "neighbourhoods"), ALONE])
 def test_who_has_looked_for_a_large_hubs_bound_anneals_as_outlined_before_going_on(
     town: Problem,
     outline: Outline,
-    monkeypatch: pytest.MonkeyPatch,
     made: list[tuple[float, float]],
     names: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     desk = desk_of(town, names, 4.0)
     desk.searcher.outline = outline
     neighbourhoods(desk)
@@ -188,11 +191,11 @@ def test_who_has_looked_for_a_large_hubs_bound_anneals_as_outlined_before_going_
     assert warmths[-1] == phases.LEVEL_TEMPERATURES[0]
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("repair", [False, True])
 def test_a_large_hub_goes_on_without_covering_fewer_and_a_repair_without_moving_many(
     town: Problem, monkeypatch: pytest.MonkeyPatch, *, repair: bool
 ) -> None:
-    monkeypatch.setattr(phases, "LARGE_PAIRS", 0)
     monkeypatch.setattr(phases, "SHARE_EVERY_SECONDS", 0.1)
     made = list[tuple[float, float]]()
 
