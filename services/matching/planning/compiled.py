@@ -7,8 +7,10 @@ the very sources that it was made from: it lies in a folder named by all of them
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeVar, cast
@@ -38,6 +40,23 @@ def _sources() -> str:
 
 KEPT_HERE = _KEPT / f"compiled-{_sources()}"
 numba.config.CACHE_DIR = str(KEPT_HERE)  # type: ignore[attr-defined]  # made at run time
+
+
+def _do_without_linear_algebra() -> None:
+    """Load numba's arrays as where there is no BLAS: looking for one loads all of scipy.linalg, a third of a second in each worker.
+
+    A loop that multiplies matrices would be refused when it is compiled.
+    """
+    if "scipy.linalg" in sys.modules:
+        return
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        del sys.modules["scipy.linalg"]
+
+
+_do_without_linear_algebra()
 
 
 def compiled(function: F) -> F:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,11 @@ def test_what_was_compiled_from_other_sources_is_removed(monkeypatch: pytest.Mon
     monkeypatch.setattr(compiled, "KEPT_HERE", present)
     compiled.forget_others()
     assert [folder.name for folder in tmp_path.iterdir()] == ["compiled-present"]
+
+
+def test_loops_are_loaded_without_the_linear_algebra_that_none_of_them_uses() -> None:
+    script = (
+        "import sys; from services.matching.planning.search.phases import load_loops; load_loops()\n"
+        "print('scipy.linalg' in sys.modules); import scipy.linalg.cython_blas"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == ["False"]

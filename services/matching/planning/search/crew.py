@@ -83,19 +83,14 @@ class Crew:
         """Send a worker a message, once it is started; one that has gone is left alone."""
         while number >= len(self._processes):
             self._start()
-        self._send(self._processes[number], packed(message))
+        self.send(number, packed(message))
 
-    def tell_all(self, message: Any) -> None:
-        """Send all workers that are started one message."""
-        body = packed(message)
-        for process in self._processes:
-            self._send(process, body)
-
-    @staticmethod
-    def _send(process: subprocess.Popen[bytes], body: bytes) -> None:
+    def send(self, number: int, body: bytes) -> None:
+        """Send a worker that is started a message that is packed already."""
+        stream = self._processes[number].stdin
         with contextlib.suppress(OSError):  # it has gone
-            if process.stdin is not None:
-                send_packed(process.stdin, body)
+            if stream is not None:
+                send_packed(stream, body)
 
     def measure_now_and_then(self) -> None:
         """Measure at most every few seconds: reading proportional memory is not free."""

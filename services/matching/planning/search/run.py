@@ -12,6 +12,7 @@ from services.matching.planning.bound.outline import Outline
 from services.matching.planning.model import Proof, Remedy, Session, Timetable, Unmet
 from services.matching.planning.reading import ProblemFile
 from services.matching.planning.search.crew import Crew, Lost, Used
+from services.matching.planning.search.frames import packed
 from services.matching.planning.search.messages import Bounded, Done, Failed, Found, Job, Prices, Proven, Shared
 from services.matching.planning.search.touched import touched_by
 from services.matching.planning.solve import workers_of
@@ -80,6 +81,7 @@ class Run:
         return self._written()
 
     def _start(self, crew: Crew) -> None:
+        problem = packed(self.problem)
         for number, phases in enumerate(phases_of(self._workers)):
             job = Job(
                 self.budget.started,
@@ -90,8 +92,8 @@ class Run:
             )
             self._working.add(number)
             crew.tell(number, job)
-        crew.tell_all(self.problem)
-        _ = self.outcome  # loaded while the workers set out
+            crew.send(number, problem)
+            _ = self.outcome  # loaded while the first sets out, before others take its time
 
     def _search_end(self) -> float:
         """Return when workers should be done, in seconds since the start.

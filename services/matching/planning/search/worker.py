@@ -37,8 +37,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(sys.stdin.buffer, inbox), daemon=True).start()
     from services.matching.planning.search.phases import PHASES, Desk, load_loops
 
-    if inbox.empty():  # the job is still to come
-        load_loops()
+    load_loops()  # while the problem is on its way
 
     def report(rows: Rows, values: tuple[int, ...], phase: str) -> None:
         send(out, Found(rows, values, phase))
