@@ -125,3 +125,20 @@ def test_a_group_with_a_part_elsewhere_never_comes_whole() -> None:
     chosen = near.solve(20.0, None)
     assert chosen is not None
     assert [(one.kinds.tolist(), one.students.tolist()) for one in chosen] == [([int(board.g_class[1])], [4])]
+
+
+@pytest.mark.parametrize(("counted", "seated"), [(True, ("G", 5)), (False, ("H", 4))])
+def test_a_program_that_counts_no_parts_leaves_a_group_with_a_part_elsewhere_as_it_is(
+    counted: bool, seated: tuple[str, int]
+) -> None:
+    """The 5 seats can take the rest of G, or H: where parts are not counted, H is all that there is to choose."""
+    groups = [make_group("G", size=26, may_split=True), make_group("H", size=4)]
+    problem = make_problem(groups=groups, offers=[online("O21", 21, AT_9), online("O5", 5, AT_10)])
+    searcher = played(problem, make_session("X", "O21", AT_9, None, G=21), rounds=0)
+    board, state = searcher.board, searcher.state
+    vertices = np.flatnonzero(board.o_seats[board.v_offer] == 5)
+    near = Neighbourhood(board, state, Classes.of(board), vertices, [], floor_scale=1, parts_counted=counted)
+    chosen = near.solve(20.0, None)
+    assert chosen is not None
+    names = {-1: "G", int(board.g_class[1]): "H"}
+    assert [(names[int(one.kinds[0])], int(one.students.sum())) for one in chosen] == [seated]
