@@ -51,7 +51,11 @@ class Chosen:
 
 
 class Neighbourhood:
-    """The program over these vertices, which belong to offers set free, given the rest of the plan on the board."""
+    """The program over these vertices, which belong to offers set free, given the rest of the plan on the board.
+
+    `parts_counted`: groups may come in parts, none too small. A `region` is large: each vertex has one start besides those
+    known, and each session its own students.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Neighbourhood:
         *,
         floor_scale: int,
         parts_counted: bool = True,
+        region: bool = False,
     ) -> None:
         self._board = board
         self._classes = len(classes.size)
@@ -77,7 +82,9 @@ class Neighbourhood:
         known = sorted((session.vertex, session.start) for session in freed)
         known_vertex, known_start = (np.array([pair[i] for pair in known], dtype=np.int64) for i in (0, 1))
         candidates = np.union1d(vertices, known_vertex).astype(np.int64)
-        self._item_vertex, self._item_start = items_of(board, state, candidates, STARTS_EACH, known_vertex, known_start)
+        self._item_vertex, self._item_start = items_of(
+            board, state, candidates, 1 if region else STARTS_EACH, known_vertex, known_start
+        )
         self._vertices, where = np.unique(self._item_vertex, return_inverse=True)
         self._vertices = self._vertices.astype(np.int64)
         row, item, limit = rows_over_items(board, state, self._item_vertex, self._item_start)
@@ -95,7 +102,7 @@ class Neighbourhood:
             (board.s_floor - state.s_covered)[short].astype(float),
             FLOOR_PENALTY * board.s_weight[short] / floor_scale,
         )
-        self._sittings = Sittings(crowd, items, self._occasions(classes, crowd), floors)
+        self._sittings = Sittings(crowd, items, self._occasions(classes, crowd), floors, apart=region)
         self._freed = freed
 
     def _occasions(self, classes: Classes, crowd: Crowd) -> list[Occasion]:

@@ -32,6 +32,8 @@ LARGE_PAIRS, LARGE_ANNEAL_SHARE = 100_000, 0.2
 """From so many pairs of a vertex and a class that is able there on, neighbourhoods win next to nothing: annealing has the time."""
 LARGE_TEMPERATURES, OUTLINED_TEMPERATURES = (5.0, 0.2), (3.0, 0.2)
 """In students: from warmer, a large hub loses more than it finds again; more so what is outlined."""
+REGIONS_FROM_SECONDS, BEFORE_REGIONS_SHARE, REGIONS_SHARE, LEAST_REGION_SECONDS = 150.0, 0.45, 0.9, 10.0
+"""With a budget of so many seconds, who has looked for a large hub's bound anneals up to a part of it, and from then on chooses it anew region by region."""
 QUICK_SECONDS_A_SLOT, ONCE_SECONDS_A_SLOT, MOST_TIMES = 0.004, 0.04, 3
 """A large hub is annealed quickly first, so that whoever stops early has a good plan, and then some times for longer: ends differ
 as their starts do, by more than twice the time wins."""
@@ -45,8 +47,9 @@ POLISH_SHARE = 0.15
 SHARE_EVERY_SECONDS = 4.0
 EXACT_SHARE = 0.75
 
-WHOLE_SHARE, PAIRS_A_SECOND = 0.5, 1_000
-"""Part of what is left of its budget that a worker gives to a hub's whole program, and how large (in vertices' classes) that may be for it."""
+WHOLE_SHARE, AFTER_WHOLE_SECONDS, PAIRS_A_SECOND = 0.5, 30.0, 1_000
+"""Part of what is left of its budget that a worker gives to a hub's whole program (all but some seconds, where others search and that is more), and how
+large (in vertices' classes) that may be for it."""
 BOUND_SHARE, LARGE_BOUND_SHARE = 0.4, 0.7
 """Part of what is left of its budget that a worker gives to the bound, before it searches; more in a large hub, where others do that."""
 
@@ -180,7 +183,7 @@ def _anneal_some_times(desk: Desk, seconds: float) -> None:
     """Anneal a large hub: quickly and then anew until an outline is known, and from that as often as the time allows."""
     searcher, pace = desk.searcher, desk.pace
     slots, weights, end = len(searcher.board.slot_offer), searcher.coverage(strict=True), pace.spent() + seconds
-    quick, once = QUICK_SECONDS_A_SLOT * slots, ONCE_SECONDS_A_SLOT * slots
+    quick, once = QUICK_SECONDS_A_SLOT * slots, _once(desk)
 
     def is_outlined() -> bool:
         return searcher.outline is not None and end - pace.spent() >= quick
@@ -202,7 +205,7 @@ def _anneal_some_times(desk: Desk, seconds: float) -> None:
 def neighbourhoods(desk: Desk) -> None:
     """Set neighbourhoods free and choose their sessions anew, or anneal, or join ends: what has lately won most for its time, the others now and then.
 
-    In a large hub anneal only: there a worker that has looked for the bound does first what the others did before, in a repair too.
+    In a large hub anneal only, but who has looked for the bound chooses regions anew, if there is time, and does first what the others did before, in a repair too.
     """
     searcher, pace = desk.searcher, desk.pace
     if not len(searcher.board.slot_offer):
@@ -211,7 +214,11 @@ def neighbourhoods(desk: Desk) -> None:
     if desk.is_large and not repair:
         if "bound" in phases:
             desk.take_shared()
-            _anneal_some_times(desk, ANNEAL_SHARE * pace.left())
+            before, once = _before_regions(pace), _once(desk)
+            if before >= once or "cover" in phases:
+                _anneal_some_times(desk, min(ANNEAL_SHARE * pace.left(), max(once, before)))
+            if before < inf:
+                _renew_regions(desk)
         _go_on(desk)
         return
     if desk.is_large and "cover" not in phases:
@@ -239,6 +246,27 @@ def neighbourhoods(desk: Desk) -> None:
         rates[way] = (searcher.worth_of_best() - before) / max(1e-3, pace.spent() - begun)
         turn += 1
         desk.take_shared()
+
+
+def _once(desk: Desk) -> float:
+    """Tell how many seconds one annealing of a large hub should have."""
+    return ONCE_SECONDS_A_SLOT * len(desk.searcher.board.slot_offer)
+
+
+def _before_regions(pace: Pace) -> float:
+    """Tell how long a large hub is still annealed before it is chosen anew region by region: for ever in a short run, or where work is counted."""
+    if pace.deterministic or pace.end < REGIONS_FROM_SECONDS:
+        return inf
+    return max(0.0, BEFORE_REGIONS_SHARE * pace.end - pace.spent())
+
+
+def _renew_regions(desk: Desk) -> None:
+    """Choose regions of a large hub anew, one after another, always in the best plan of all workers."""
+    pace = desk.pace
+    until = pace.spent() + (1.0 - POLISH_SHARE) * REGIONS_SHARE * pace.left()
+    while (left := until - pace.spent()) >= LEAST_REGION_SECONDS:
+        desk.take_shared()
+        desk.rounds.renew_region(left)
 
 
 def _go_on(desk: Desk) -> None:
@@ -275,6 +303,8 @@ def whole_hub(desk: Desk) -> None:
     from services.matching.planning.search.whole_hub import WholeHub
 
     seconds = WHOLE_SHARE * desk.pace.left()
+    if "cover" not in desk.job.phases:
+        seconds = max(seconds, desk.pace.left() - AFTER_WHOLE_SECONDS)
     desk.take_shared()
     searcher = desk.searcher
     settled = bool(searcher.best_values) and searcher.best_values[COVERED] >= desk.bound

@@ -16,6 +16,7 @@ from services.matching.planning.search.filling import Floats, fill_all, worth
 from services.matching.planning.search.guidance import Guidance
 from services.matching.planning.search.neighbourhood import Freed, Neighbourhood
 from services.matching.planning.search.pace import SOLVER_SECONDS, Pace
+from services.matching.planning.search.plan import rows_of_plan
 from services.matching.planning.search.ranking import rank
 from services.matching.planning.search.searcher import Searcher
 from services.matching.planning.search.seating import give_up, seat_classes
@@ -37,6 +38,10 @@ LEAST_SECONDS = 0.02
 SECONDS_AN_ENTRY = 5e-5
 FORGETTING, CURIOSITY = 0.85, 0.15
 VERTICES_A_SESSION, COUNTED_VERTICES = 12, 3
+REGION_SESSIONS, REGION_SECONDS = 130, 20.0
+"""Sessions of a region, and the most seconds for it. Larger ones take more memory than they are worth."""
+LEAST_UNSEEN_KM = 1.0
+"""How far from a region's school its own place is taken to be, so that it may be drawn again."""
 TRUST = 0.7
 """How often the guiding prices tell where the plan loses, and not the students left out alone."""
 
@@ -78,6 +83,7 @@ class Rounds:
         self.usable = np.flatnonzero(self.reach.any(axis=1))
         counted = searcher.pace.deterministic
         self.sizes = Sizes(min(len(self.usable), MOST_COUNTED) if counted else len(self.usable))
+        self._unseen_km = np.full(len(places), self.apart_km.max(initial=LEAST_UNSEEN_KM))
         self._promise: Floats | None = None
         self._promised_by: Guidance | None = None
 
@@ -185,6 +191,35 @@ class Rounds:
         self.sizes.learn(place, max(0.0, after[-1] - before[-1]) if after > before else 0.0, spent)
         return after > before
 
+    def renew_region(self, seconds: float) -> None:
+        """Choose all sessions near a school anew, among all vertices of their offers, and report a better plan."""
+        searcher, board = self.searcher, self.board
+        offers = self.choose_region(searcher.state, REGION_SESSIONS)
+        vertices = laid_ranges(board.ov_first[offers], board.ov_first[offers + 1] - board.ov_first[offers])
+        weights = searcher.coverage(strict=True)
+        seconds = min(seconds, REGION_SECONDS)
+        self._choose_anew(searcher.state, weights, searcher.pace, offers, vertices, seconds, region=True)
+        searcher.offer_present("regions")
+
+    def choose_region(self, state: State, sessions: int) -> Ints:
+        """Draw a school near which the plan loses much, far from those drawn before; give the offers nearest to it, with at least so many sessions in all.
+
+        An offer is where its students come from, or can come from if nobody does.
+        """
+        board, rows = self.board, rows_of_plan(self.board, state)
+        held = np.bincount(board.slot_offer[state.x_vertex >= 0], minlength=len(board.o_seats))
+        come = np.where((held > 0)[:, None], 0.0, self.reach)
+        np.add.at(come, (rows[:, 0], board.g_school[rows[:, 3]]), rows[:, 4])
+        come /= np.maximum(1.0, come.sum(axis=1))[:, None]
+        groups, offers = self.losses(state, self.searcher.guidance)
+        lost = np.bincount(board.g_school, weights=groups, minlength=len(self.apart_km)) + offers @ come
+        lost *= self._unseen_km
+        drawn = self.apart_km[self.random.choice(len(lost), p=lost / lost.sum())]
+        self._unseen_km = np.minimum(self._unseen_km, LEAST_UNSEEN_KM + drawn)
+        apart_km = come @ drawn
+        nearest = self.usable[np.argsort(apart_km[self.usable], kind="stable")]
+        return np.sort(nearest[: 1 + int(np.searchsorted(np.cumsum(held[nearest]), sessions))])
+
     def join(self, vertices: Ints, seconds: float) -> None:
         """Choose all sessions anew among the vertices that several plans hold, and report a better plan.
 
@@ -196,7 +231,15 @@ class Rounds:
         searcher.offer_present("neighbourhoods")
 
     def _choose_anew(
-        self, state: State, weights: Floats, pace: Pace, offers: Ints, vertices: Ints, seconds: float
+        self,
+        state: State,
+        weights: Floats,
+        pace: Pace,
+        offers: Ints,
+        vertices: Ints,
+        seconds: float,
+        *,
+        region: bool = False,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...], float]:
         """Set offers free and choose their sessions among some vertices; return how the plan stood, how it stands now, and the work.
 
@@ -214,7 +257,8 @@ class Rounds:
             vertices,
             freed,
             floor_scale=int(self.board.scalars[FLOOR_SCALE]),
-            parts_counted=len(offers) <= PARTS_COUNTED,
+            parts_counted=region or len(offers) <= PARTS_COUNTED,
+            region=region,
         )
         chosen = near.solve(seconds, NODES if pace.deterministic else None)
         for one in chosen or ():

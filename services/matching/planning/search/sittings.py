@@ -72,25 +72,32 @@ class _Laid:
 
 
 class Sittings:
-    """The program over some items; columns are items, then each occasion's, then covered students, then shortfalls."""
+    """The program over some items; columns are items, then each occasion's, then covered students, then shortfalls.
 
-    def __init__(self, crowd: Crowd, items: Items, occasions: Sequence[Occasion], floors: Floors) -> None:
+    `apart`: items of an occasion whose fillings are not listed have students of their own, where they else share their
+    seats: a larger program, but all that it chooses can be seated.
+    """
+
+    def __init__(
+        self, crowd: Crowd, items: Items, occasions: Sequence[Occasion], floors: Floors, *, apart: bool = False
+    ) -> None:
         self.crowd, self.items, self.floors = crowd, items, floors
         self._layout = Layout(len(items.vertex))
         self._integral: list[Ints] = [np.arange(len(items.vertex))]
         self._high: list[Floats] = [items.most.astype(float)]
         self._cover: list[tuple[Ints, Ints, Ints]] = []  # classes, columns, students for each unit
         self._laid: list[_Laid] = []
-        self._of_vertex: dict[int, int] = {}
+        self._of_item: dict[int, int] = {}
         order = np.argsort(items.vertex, kind="stable")
         at = items.vertex[order]
         for occasion in occasions:
             mine = np.concatenate(
                 [order[slice(*np.searchsorted(at, [vertex, vertex + 1]))] for vertex in occasion.vertices]
             )
-            if len(mine):
-                self._of_vertex.update(dict.fromkeys(occasion.vertices.tolist(), len(self._laid)))
-                self._laid.append(self._lay(occasion, mine))
+            together = mine.reshape(-1, 1) if apart and occasion.fillings is None else [mine] if len(mine) else []
+            for some in together:
+                self._of_item.update(dict.fromkeys(some.tolist(), len(self._laid)))
+                self._laid.append(self._lay(occasion, some))
         self._classes = np.unique(np.concatenate([*(c for c, _, _ in self._cover), np.zeros(0, np.int64)])).astype(int)
         self.program = self._program()
 
@@ -201,7 +208,7 @@ class Sittings:
         reached = np.zeros(len(self.crowd.size))
         for sitting in sittings:
             point[sitting.item] += 1.0
-            laid_at = self._of_vertex.get(int(self.items.vertex[sitting.item]))
+            laid_at = self._of_item.get(sitting.item)
             if laid_at is None:
                 continue
             laid = self._laid[laid_at]

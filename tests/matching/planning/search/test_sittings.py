@@ -115,3 +115,28 @@ def test_a_session_of_one_school_at_a_time_takes_no_second_one(monkeypatch: pyte
         point, _ = sittings.program.best(sittings.integral(), sittings.hint([]), 20.0, None)
         assert point is not None
         assert sittings.program.worth @ point == pytest.approx(covered)
+
+
+@pytest.mark.parametrize(("apart", "said", "seated"), [(False, 25, 22), (True, 24, 24)])
+def test_sessions_that_are_apart_say_no_more_than_can_be_seated(*, apart: bool, said: int, seated: int) -> None:
+    """Two sessions of 13 seats at one vertex, for three groups of 3, three of 7 and two of 8: together they seem to hold 25."""
+    crowd = Crowd.at_home(ints(3, 7, 8), ints(3, 3, 2), ints(0, 0, 0), 1)
+    items = Items(ints(0, 0), ints(1, 1), ints(0, 1), ints(0, 1), ints(1, 1))
+    occasion = occasions.Occasion(ints(0), np.arange(3), 13, UNLIMITED, None)
+    sittings = Sittings(crowd, items, [occasion], Floors.none(), apart=apart)
+    point, _ = sittings.program.best(sittings.integral(), sittings.hint([]), 20.0, None)
+    assert point is not None
+    assert round(float(sittings.program.worth @ point)) == said
+    assert sum(int(one.students.sum()) for one in sittings.chosen(point)) == seated
+
+
+def test_a_known_session_that_is_apart_is_hinted_as_itself() -> None:
+    crowd = Crowd.at_home(ints(3, 7, 8), ints(3, 3, 2), ints(0, 0, 0), 1)
+    items = Items(ints(0, 0), ints(1, 1), ints(0, 1), ints(0, 1), ints(1, 1))
+    occasion = occasions.Occasion(ints(0), np.arange(3), 13, UNLIMITED, None)
+    sittings = Sittings(crowd, items, [occasion], Floors.none(), apart=True)
+    known = [Sitting(0, ints(0, 1), ints(6, 7)), Sitting(1, ints(2), ints(8))]
+    point = sittings.hint(known)
+    assert float(sittings.program.worth @ point) == 21
+    assert (sittings.program.matrix @ point <= sittings.program.limit + 1e-9).all()
+    assert [(one.item, one.students.tolist()) for one in sittings.chosen(point)] == [(0, [6, 7]), (1, [8])]
