@@ -20,6 +20,7 @@ from services.matching.planning.search.phases import Desk, cover, first_plan, ne
 from services.matching.planning.search.plan import rows_of_plan
 from services.matching.planning.search.ranking import COVERED, KEPT
 from services.matching.planning.search.searcher import Searcher
+from services.matching.planning.search.whole_hub import WholeHub
 
 SEARCH, ALONE = ("first plan", "cover", "neighbourhoods"), ("first plan", "cover", "bound", "neighbourhoods")
 
@@ -226,3 +227,23 @@ def test_without_time_or_anybody_who_is_able_nothing_is_annealed(town: Problem, 
     never = replace(town, offers=tuple(replace(offer, max_sessions=0) for offer in town.offers))
     cover(desk_of(town, SEARCH, 0.0) if without == "time" else desk_of(never, SEARCH))
     assert not ends
+
+
+@pytest.mark.parametrize(
+    ("names", "seconds", "given"),
+    [(("bound", "whole hub"), 180.0, 150.0), (("bound", "whole hub"), 30.0, 15.0), (ALONE, 180.0, 90.0)],
+)
+def test_a_whole_program_has_half_of_the_time_and_all_but_some_seconds_where_others_search(
+    town: Problem, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], seconds: float, given: float
+) -> None:
+    told = list[float]()
+
+    def search(*said: Any) -> tuple[None, list[Any]]:
+        told.append(said[2])
+        return None, []
+
+    monkeypatch.setattr(WholeHub, "search", search)
+    desk = Desk(town, Job(time.monotonic(), seconds, 1, False, names), lambda *_: None, lambda _: None, queue.Queue())  # noqa: FBT003 - as a run gives it
+    first_plan(desk)
+    phases.whole_hub(desk)
+    assert told == [pytest.approx(given, abs=5.0)]
