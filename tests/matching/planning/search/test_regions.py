@@ -46,11 +46,29 @@ def test_a_region_is_the_offers_nearest_to_a_school_until_they_hold_so_many_sess
 
 def test_regions_are_drawn_far_from_those_before(searcher: Searcher) -> None:
     again = Rounds(searcher, np.random.default_rng(1))
-    drawn = set[bytes]()
-    for number in range(3):
-        drawn.add(again.choose_region(searcher.state, 1).tobytes())
-        assert len(drawn) == number + 1
-        assert again._unseen_km.min() == rounds.LEAST_UNSEEN_KM
+    every = set[bytes]()
+    for school in range(len(again.apart_km)):
+        drawn = set[bytes]()
+        for _ in range(4):
+            again._unseen_km[:] = 0.0  # all but one were just drawn
+            again._unseen_km[school] = 50.0
+            drawn.add(again.choose_region(searcher.state, 1).tobytes())
+            assert again._unseen_km[school] == rounds.LEAST_UNSEEN_KM
+        assert len(drawn) == 1
+        every |= drawn
+    assert len(every) > 1
+
+
+def test_regions_are_drawn_where_the_plan_loses(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    again, board = Rounds(searcher, np.random.default_rng(1)), searcher.board
+    every = set[bytes]()
+    for school in range(len(again.apart_km)):
+        lost = (board.g_school == school).astype(float), np.zeros(len(board.o_seats))
+        monkeypatch.setattr(again, "losses", lambda *_, lost=lost: lost)
+        drawn = {again.choose_region(searcher.state, 1).tobytes() for _ in range(4)}
+        assert len(drawn) == 1
+        every |= drawn
+    assert len(every) > 1
 
 
 def test_a_region_chosen_anew_covers_more_and_breaks_no_rule(town: Problem, searcher: Searcher) -> None:
